@@ -1,0 +1,39 @@
+# A thin front for Meson; scripts/build.sh knows the variants, scripts/run-tests.py the tests.
+.DEFAULT_GOAL := all
+.PHONY: all run test check unit crash fuzz tsan bench format clean
+
+all:
+	@scripts/build.sh release
+	@ln -sfn release/src/confab build/confab
+
+run: all
+	@exec build/confab serve
+
+test:
+	@scripts/run-tests.py
+
+# The quick part: tree, unit tests with gcc.
+check:
+	@scripts/run-tests.py tree unit-gcc
+
+unit:
+	@scripts/run-tests.py unit-gcc unit-clang
+
+crash:
+	@scripts/run-tests.py crash
+
+tsan:
+	@scripts/run-tests.py tsan
+
+# FUZZ_SECONDS is the time of each target.
+fuzz:
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} scripts/run-tests.py fuzz
+
+bench: all
+	@bench/run.py
+
+format:
+	@find src tests bench -name '*.[ch]' -exec clang-format -i {} +
+
+clean:
+	rm -rf build

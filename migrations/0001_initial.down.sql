@@ -1,0 +1,12 @@
+DROP TABLE audit;
+DROP TABLE erasure;
+DROP TABLE idempotency;
+DROP TABLE message_history;
+DROP TABLE message;
+DROP TABLE participant;
+DROP TABLE conversation;
+DROP TABLE session;
+DROP TABLE account_word;
+DROP TABLE account;
+DROP TABLE tally;
+DROP TABLE shard;

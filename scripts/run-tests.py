@@ -1,0 +1,435 @@
+#!/usr/bin/env python3
+"""Runs the tests and adds up what passed and failed.
+
+    scripts/run-tests.py                  everything, in the order below
+    scripts/run-tests.py unit-gcc api     these stages alone
+    scripts/run-tests.py --list
+
+The last line is `N passed, N failed`; the exit code is 1 if something failed or nothing ran. Logs
+are in build/test-logs/. FUZZ_SECONDS (10) is the time of each fuzz target. CONFAB_CLIENTS names a
+folder of further API collections (default: ../shared/clients, where there is one).
+"""
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = Path(os.environ.get("CONFAB_BUILD_ROOT", ROOT / "build"))
+LOGS = BUILD / "test-logs"
+FUZZ_SECONDS = int(os.environ.get("FUZZ_SECONDS", "10"))
+WORKERS = 2
+MINUTE = 60
+
+SANITIZER_ENV = {
+    "ASAN_OPTIONS": "abort_on_error=0:detect_leaks=1:detect_stack_use_after_return=1:"
+                    "strict_string_checks=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "TSAN_OPTIONS": "halt_on_error=0:second_deadlock_stack=1",
+}
+
+
+class Result:
+    """What one stage counted, and what to show of its failures."""
+
+    def __init__(self, passed=0, failed=0, skipped=0, details=""):
+        self.passed = passed
+        self.failed = failed
+        self.skipped = skipped
+        self.details = details
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.details += other.details
+
+
+def execute(command, timeout, env=None, log=None):
+    """(exit code, output); ends the command's whole process group when the time is up."""
+    environment = {**os.environ, **SANITIZER_ENV, **(env or {})}
+    try:
+        process = subprocess.Popen([str(word) for word in command], cwd=ROOT, env=environment,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, start_new_session=True)
+    except FileNotFoundError:
+        return 127, "%s is missing: run scripts/install-deps.sh --run --test\n" % command[0]
+    try:
+        output, _ = process.communicate(timeout=timeout)
+        code = process.returncode
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+        output += b"\nended: more than %d seconds\n" % timeout
+        code = -1
+    text = output.decode("utf-8", "replace")
+    if log:
+        (LOGS / log).write_text(text, encoding="utf-8")
+    return code, text
+
+
+def one(green, details):
+    """The result of something that counts as one test."""
+    return Result(passed=1) if green else Result(failed=1, details=details)
+
+
+def tail(text, lines=60):
+    return "\n".join(text.rstrip().split("\n")[-lines:]) + "\n"
+
+
+# ---- stages ---------------------------------------------------------------------------------
+
+def stage_tree():
+    """What the tree itself must keep: layers, names, sizes; no addresses in the lock file."""
+    result = Result()
+    for arguments in ([], ["--self-test"]):
+        _, text = execute([sys.executable, ROOT / "scripts/check-layers.py", *arguments], MINUTE)
+        counts = re.findall(r"^([\w-]+): \d+ files, (\d+) violations$", text, re.M)
+        for _, violations in counts:
+            result.add(one(violations == "0", ""))
+        if not counts or any(count != "0" for _, count in counts):
+            result.details += text
+        if not counts:
+            result.failed += 1
+    lock = (ROOT / "package-lock.json").read_text(encoding="utf-8")
+    result.add(one('"resolved"' not in lock, "package-lock.json names download addresses\n"))
+    return result
+
+
+BUILT = {}
+
+
+def build(variant):
+    """Once in a run; later stages that need it only say that it failed."""
+    if variant in BUILT:
+        return one(BUILT[variant], "the %s build failed, see above\n" % variant)
+    code, text = execute([ROOT / "scripts/build.sh", variant], 15 * MINUTE, log=variant + ".build")
+    BUILT[variant] = code == 0
+    return one(code == 0, tail(text, 100))
+
+
+def stage_release():
+    """The build that people run, and that docs/configuration.md is what it prints."""
+    result = build("release")
+    page = ROOT / "docs/configuration.md"
+    program = BUILD / "release/src/confab"
+    if result.failed == 0 and page.exists():
+        _, text = execute([program, "configuration", "--markdown"], MINUTE)
+        result.add(one(text == page.read_text(encoding="utf-8"),
+                       "docs/configuration.md is not what the settings say now: run\n"
+                       "    build/confab configuration --markdown >docs/configuration.md\n"))
+    return result
+
+
+def cmocka_counts(text):
+    passed = sum(int(n) for n in re.findall(r"\[  PASSED  \] (\d+) test", text))
+    failed = sum(int(n) for n in re.findall(r"\[  FAILED  \] (\d+) test", text))
+    skipped = sum(int(n) for n in re.findall(r"\[  SKIPPED \] (\d+) test", text))
+    return passed, failed, skipped
+
+
+def unit(variant, *arguments):
+    """The cmocka programs of a build. One that ends without its counts is one failure."""
+    result = build(variant)
+    if result.failed:
+        return result
+    result = Result()
+    folder = BUILD / variant
+    log = folder / "meson-logs" / "testlog.json"
+    log.unlink(missing_ok=True)
+    _, text = execute(["meson", "test", "-C", folder, "--no-rebuild", "--num-processes", WORKERS,
+                       *arguments], 15 * MINUTE, log=variant + ".unit")
+    if "No suitable tests defined" in text or "No tests defined" in text:
+        return result
+    if not log.exists():
+        return Result(failed=1, details=tail(text))
+    for line in log.read_text(encoding="utf-8").splitlines():
+        test = json.loads(line)
+        output = test.get("stdout", "") + test.get("stderr", "")
+        passed, failed, skipped = cmocka_counts(output)
+        if failed == 0 and test["result"] not in ("OK", "SKIP"):
+            failed = 1
+        details = "%s (%s): %s\n%s" % (test["name"], variant, test["result"], tail(output))
+        result.add(Result(passed, failed, skipped, details if failed else ""))
+    return result
+
+
+def tap_counts(text):
+    """The summary that node --test ends its TAP with."""
+    count = {word: int(n) for word, n in re.findall(r"^# (\w+) (\d+)", text, re.M)}
+    return Result(count.get("pass", 0), count.get("fail", 0) + count.get("cancelled", 0),
+                  count.get("skipped", 0) + count.get("todo", 0))
+
+
+def node_tests(label, files, variant, env=None, concurrency=WORKERS):
+    """Black-box tests with the server of a build."""
+    result = build(variant)
+    if result.failed or not files:
+        return result if result.failed else Result()
+    tap, spec = LOGS / (label + ".tap"), LOGS / (label + ".spec")
+    code, text = execute(
+        ["node", "--test", "--test-concurrency=%d" % concurrency,
+         "--test-reporter=tap", "--test-reporter-destination=" + str(tap),
+         "--test-reporter=spec", "--test-reporter-destination=" + str(spec), *files],
+        25 * MINUTE, {"CONFAB_BIN": str(BUILD / variant / "src" / "confab"), **(env or {})},
+        log=label + ".out")
+    result = tap_counts(tap.read_text(encoding="utf-8")) if tap.exists() else Result()
+    if code != 0 and result.failed == 0:
+        result.failed = 1
+    if result.failed:
+        report = spec.read_text(encoding="utf-8") if spec.exists() else ""
+        _, found, failures = report.partition("failing tests:")
+        result.details = (failures if found else tail(report)) + tail(text)
+    return result
+
+
+def api_files():
+    return sorted((ROOT / "tests/api").glob("*.test.mjs"))
+
+
+def stage_api():
+    """tests/api with the gcc build, then the contract check over every answer of the run."""
+    record = tempfile.mkdtemp(prefix="confab-record-")
+    try:
+        result = node_tests("api", api_files(), "gcc-asan", {"CONFAB_RECORD": record})
+        contract = ROOT / "tests/lib/contract.mjs"
+        if contract.exists() and (BUILD / "gcc-asan/src/confab").exists():
+            code, text = execute(
+                ["node", contract, record], 5 * MINUTE,
+                {"CONFAB_BIN": str(BUILD / "gcc-asan/src/confab")}, log="contract.out")
+            result.add(one(code == 0, tail(text, 100)))
+        return result
+    finally:
+        shutil.rmtree(record, ignore_errors=True)
+
+
+def stage_api_clang():
+    """The same tests with the clang build; CONFAB_QUICK lets a test leave out its long part."""
+    return node_tests("api-clang", api_files(), "clang-asan", {"CONFAB_QUICK": "1"})
+
+
+def stage_crash():
+    """tests/crash: kill, restart, nothing lost. One at a time: they load the machine themselves."""
+    files = sorted((ROOT / "tests/crash").glob("*.test.mjs"))
+    return node_tests("crash", files, "gcc-asan", concurrency=1)
+
+
+def stage_tsan():
+    """Thread sanitizer: the unit tests, and the black-box tests that are about concurrency."""
+    result = unit("tsan")
+    if result.failed == 0:
+        files = [path for path in api_files() if "concurren" in path.name]
+        result.add(node_tests("tsan", files, "tsan"))
+    return result
+
+
+def fuzz_one(target):
+    name = target.name
+    corpus = BUILD / "fuzz-corpus" / name
+    corpus.mkdir(parents=True, exist_ok=True)
+    seeds = ROOT / "tests/fuzz/corpus" / name.replace("fuzz_", "", 1)
+    words = ROOT / "tests/fuzz" / (name.replace("fuzz_", "", 1) + ".dict")
+    command = [target, "-max_total_time=%d" % FUZZ_SECONDS, "-timeout=20", "-rss_limit_mb=2048",
+               "-max_len=8192", "-print_final_stats=1",
+               "-artifact_prefix=%s/%s-" % (LOGS, name)]
+    if words.exists():
+        command.append("-dict=%s" % words)
+    command += [corpus] + ([seeds] if seeds.is_dir() else [])
+    code, text = execute(command, FUZZ_SECONDS + 2 * MINUTE, log=name + ".out")
+    return one(code == 0, "%s:\n%s" % (name, tail(text)))
+
+
+def stage_fuzz():
+    """Each fuzz target for FUZZ_SECONDS. What they find new stays in build/fuzz-corpus."""
+    result = build("fuzz")
+    if result.failed:
+        return result
+    result = Result()
+    targets = [path for path in sorted((BUILD / "fuzz/tests").glob("fuzz_*"))
+               if path.is_file() and (ROOT / "tests/fuzz" / (path.name + ".c")).exists()]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for outcome in pool.map(fuzz_one, targets):
+            result.add(outcome)
+    return result
+
+
+# ---- API collections ------------------------------------------------------------------------
+
+# Where the collections of others contradict the API: the request by its place in the run (from 1),
+# and the status that it gets. Assertions that fail there are expected; any other answer is not.
+CONTRADICTIONS = {
+    "Ripcode1": {3: 400},            # registers an admin: nobody makes himself one
+    "Saadallah-design": {18: 404},   # page 2 of one message does not exist
+    "TechGriffo254": {28: 404},      # a message that does not exist is not forbidden
+}
+BASE_PATH = {"Saadallah-design": "/api"}
+
+
+class Server:
+    """build/gcc-asan's server on a free port with an empty database."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="confab-newman-")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.log = open(Path(self.folder) / "server.log", "w+b")
+        env = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
+        env.update(SANITIZER_ENV, HOST="127.0.0.1", PORT=str(self.port),
+                   DATA_DIR=self.folder + "/data", PASSWORD_ITERATIONS="1000")
+        self.process = subprocess.Popen([BUILD / "gcc-asan/src/confab", "serve"], env=env,
+                                        cwd=self.folder, stdin=subprocess.DEVNULL,
+                                        stdout=self.log, stderr=subprocess.STDOUT)
+
+    def answers(self):
+        for _ in range(600):
+            if self.process.poll() is not None:
+                return False
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+            try:
+                connection.request("GET", "/health/")
+                if connection.getresponse().status == 200:
+                    return True
+            except OSError:
+                pass
+            finally:
+                connection.close()
+            time.sleep(0.05)
+        return False
+
+    def stop(self):
+        """(it ended well, the end of its log)"""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.log.seek(0)
+        text = self.log.read().decode("utf-8", "replace")
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return self.process.returncode == 0, tail(text)
+
+
+def judge(run, contradictions):
+    """Every assertion counts, and every request without one by its status."""
+    result = Result()
+    for place, execution in enumerate(run["executions"], 1):
+        name = "%d. %s" % (place, execution["item"]["name"])
+        status = execution.get("response", {}).get("code")
+        wanted = contradictions.get(place)
+        assertions = execution.get("assertions", [])
+        if wanted is not None or not assertions:
+            green = status == wanted if wanted is not None else status in range(200, 300)
+            result.add(one(green, "%s: status %s\n" % (name, status)))
+            continue
+        for assertion in assertions:
+            error = assertion.get("error")
+            result.add(one(error is None, "%s: %s: %s (status %s)\n" % (
+                name, assertion["assertion"], error and error.get("message"), status)))
+    if not run["executions"]:
+        result.add(one(False, "no request was made\n"))
+    return result
+
+
+def collection(path):
+    server = Server()
+    report = LOGS / (path.stem + ".newman.json")
+    report.unlink(missing_ok=True)
+    try:
+        if not server.answers():
+            return Result(failed=1, details="%s: the server did not start\n%s"
+                                            % (path.name, server.stop()[1]))
+        url = "http://127.0.0.1:%d%s" % (server.port, BASE_PATH.get(path.stem, ""))
+        _, text = execute(
+            ["node_modules/.bin/newman", "run", path, "--env-var", "base_url=" + url,
+             "--reporters", "cli,json", "--reporter-json-export", report, "--color", "off",
+             "--timeout-request", "30000"], 5 * MINUTE, log=path.stem + ".newman")
+        if not report.exists():
+            return Result(failed=1, details=tail(text))
+        run = json.loads(report.read_text(encoding="utf-8"))["run"]
+        result = judge(run, CONTRADICTIONS.get(path.stem, {}))
+    finally:
+        ended_well, log = server.stop()
+    result.add(one(ended_well, "the server's end:\n" + log))
+    if result.failed:
+        result.details = "%s:\n%s" % (path.name, result.details)
+    return result
+
+
+def stage_collections():
+    """docs/*.postman_collection.json and the collections of others, each on a fresh server."""
+    others = Path(os.environ.get("CONFAB_CLIENTS", ROOT.parent / "shared/clients"))
+    paths = sorted((ROOT / "docs").glob("**/*postman_collection.json")) + \
+        sorted(others.glob("*.json"))
+    result = build("gcc-asan")
+    if result.failed:
+        return result
+    result = Result(skipped=0 if others.is_dir() else 1)
+    for path in paths:
+        result.add(collection(path))
+    return result
+
+
+# ---- the run --------------------------------------------------------------------------------
+
+STAGES = {
+    "tree": stage_tree,
+    "unit-gcc": lambda: unit("gcc-asan"),
+    "unit-clang": lambda: unit("clang-asan"),
+    "release": stage_release,
+    "api": stage_api,
+    "api-clang": stage_api_clang,
+    "crash": stage_crash,
+    "collections": stage_collections,
+    "fuzz": stage_fuzz,
+    "tsan": stage_tsan,
+}
+
+
+def main():
+    arguments = sys.argv[1:]
+    if arguments == ["--list"]:
+        print("\n".join(STAGES))
+        return 0
+    unknown = [name for name in arguments if name not in STAGES]
+    if unknown:
+        print("run-tests.py: no such stage: %s (there are: %s)"
+              % (", ".join(unknown), ", ".join(STAGES)), file=sys.stderr)
+        return 2
+    LOGS.mkdir(parents=True, exist_ok=True)
+    total = Result()
+    for name in arguments or STAGES:
+        start = time.monotonic()
+        result = STAGES[name]()
+        if result.passed + result.failed == 0:
+            result = Result(failed=1, details="no test ran\n")
+        if result.details:
+            print("---- %s\n%s----" % (name, result.details), flush=True)
+        print("%-12s %5d passed, %d failed%s   %.0f s"
+              % (name, result.passed, result.failed,
+                 ", %d skipped" % result.skipped if result.skipped else "",
+                 time.monotonic() - start), flush=True)
+        total.add(result)
+    if total.failed:
+        print("logs: %s" % LOGS)
+    print("%d passed, %d failed%s" % (total.passed, total.failed,
+                                      ", %d skipped" % total.skipped if total.skipped else ""),
+          flush=True)
+    return 0 if total.failed == 0 and total.passed > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,18 @@
+/* What the two halves of the messages area share: messages.c (one message) and message_lists.c. */
+#pragma once
+
+#include "chat/message.h"
+#include "serve/route.h"
+
+enum { MESSAGE_FLAT_FIELDS = 5, MESSAGE_NESTED_FIELDS = 4 };
+
+/* Input of POST messages/ and of POST conversations/{id}/messages/. */
+extern const struct field api_message_flat_input[MESSAGE_FLAT_FIELDS];
+extern const struct field api_message_nested_input[MESSAGE_NESTED_FIELDS];
+/* The object of the nested ones: judges first only where the body is bad anyway. */
+enum err api_message_target(struct req *r);
+enum err api_send_message(struct req *r);
+
+/* The object of routes below messages/{id}/ and conversations/{id}/messages/{id}/; r->object is
+ * the struct message_view. */
+enum err api_message_to_read(struct req *r);

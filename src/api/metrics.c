@@ -1,0 +1,158 @@
+/* Numbers for Prometheus (text format 0.0.4): admins, and the addresses of METRICS_ALLOW. No name
+ * and no id of anybody is in them. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "serve/app.h"
+#include "serve/net.h"
+#include "serve/route.h"
+
+static void add_head(struct buf *out, const char *name, const char *type, const char *help)
+{
+    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void add_number(struct buf *out, const char *name, const char *type, const char *help,
+                       int64_t n)
+{
+    add_head(out, name, type, help);
+    buf_printf(out, "%s %" PRId64 "\n", name, n);
+}
+
+static void add_seconds(struct buf *out, const char *name, const char *type, const char *help,
+                        int64_t us)
+{
+    add_head(out, name, type, help);
+    buf_printf(out, "%s %" PRId64 ".%06" PRId64 "\n", name, us / US_PER_SECOND,
+               us % US_PER_SECOND);
+}
+
+/* ------- the server ------- */
+
+static void add_answers(struct buf *out, struct app_metrics *m)
+{
+    int64_t count = 0;
+    add_head(out, "confab_answers_total", "counter", "Answers by class of their status.");
+    for (size_t i = 1; i < COUNT_OF(m->answers); i++) {
+        int64_t n = atomic_load(&m->answers[i]);
+        buf_printf(out, "confab_answers_total{status=\"%zuxx\"} %" PRId64 "\n", i, n);
+        count += n;
+    }
+    int64_t us = atomic_load(&m->answer_us);
+    add_head(out, "confab_answer_seconds", "summary", "From the request line to the answer.");
+    buf_printf(out, "confab_answer_seconds_sum %" PRId64 ".%06" PRId64 "\n", us / US_PER_SECOND,
+               us % US_PER_SECOND);
+    buf_printf(out, "confab_answer_seconds_count %" PRId64 "\n", count);
+    add_number(out, "confab_throttled_total", "counter", "Requests that were throttled.",
+               atomic_load(&m->throttled));
+}
+
+static void add_executor(struct buf *out, struct exec *exec)
+{
+    struct exec_stats stats;
+    exec_stats_get(exec, &stats);
+    add_number(out, "confab_write_queue_length", "gauge", "Writes that wait for the writer.",
+               stats.write_queued);
+    add_number(out, "confab_slow_queue_length", "gauge", "Requests that wait for the slow pool.",
+               stats.slow_queued);
+    add_number(out, "confab_write_batches_total", "counter", "Transactions of the writer.",
+               stats.batches);
+    add_number(out, "confab_write_batched_total", "counter", "Writes in those transactions.",
+               stats.batched);
+    add_number(out, "confab_write_batches_failed_total", "counter",
+               "Transactions that were undone as a whole.", stats.failed_batches);
+}
+
+/* 0: no such file. */
+static int64_t file_size(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 ? (int64_t)about.st_size : 0;
+}
+
+static void add_files(struct req *r, struct buf *out)
+{
+    const char *path = r->app->conf->database_path;
+    add_number(out, "confab_database_bytes", "gauge", "Size of the database file.",
+               file_size(path));
+    add_number(out, "confab_database_wal_bytes", "gauge", "Size of its write-ahead log.",
+               file_size(arena_printf(r->arena, "%s-wal", path).p));
+}
+
+/* ------- the process ------- */
+
+/* 0: not to be told. */
+static int64_t resident_bytes(void)
+{
+    long long pages = 0;
+    FILE *in = fopen("/proc/self/statm", "re");
+    if (in == NULL) {
+        return 0;
+    }
+    if (fscanf(in, "%*s %lld", &pages) != 1) {
+        pages = 0;
+    }
+    (void)fclose(in);
+    return pages * sysconf(_SC_PAGESIZE);
+}
+
+static int64_t cpu_us(void)
+{
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) != 0) {
+        return 0;
+    }
+    return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * US_PER_SECOND +
+           usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+}
+
+static void add_process(struct buf *out, const struct app *app)
+{
+    int64_t up_us = clock_now_us() - app->metrics.started_us;
+    add_seconds(out, "confab_uptime_seconds", "gauge", "Since the server was started.",
+                up_us > 0 ? up_us : 0); /* somebody may have set the clock back */
+    add_seconds(out, "process_start_time_seconds", "gauge", "When it was started.",
+                app->metrics.started_us);
+    add_seconds(out, "process_cpu_seconds_total", "counter", "Processor time.", cpu_us());
+    add_number(out, "process_resident_memory_bytes", "gauge", "Resident memory.",
+               resident_bytes());
+}
+
+/* ------- the route ------- */
+
+static enum err may_read_metrics(struct req *r)
+{
+    if (call_is_admin(&r->call) || net_address_in(r->address, r->app->conf->metrics_allow)) {
+        return ERR_OK;
+    }
+    return r->call.me == NULL ? ERR_NOT_AUTHENTICATED : ERR_FORBIDDEN;
+}
+
+static enum err show_metrics(struct req *r)
+{
+    struct buf *out = &r->x->out;
+    add_head(out, "confab_info", "gauge", "The version that runs.");
+    buf_printf(out, "confab_info{version=\"%s\"} 1\n", CONFAB_VERSION);
+    add_answers(out, &r->app->metrics);
+    add_number(out, "confab_active_requests", "gauge", "Requests under way, this one too.",
+               http_server_active(r->app->server));
+    add_executor(out, r->app->exec);
+    add_files(r, out);
+    add_process(out, r->app);
+    r->content_type_out = "text/plain; version=0.0.4; charset=utf-8";
+    return ERR_OK;
+}
+
+const struct resource api_metrics_resource = {
+    .name = "Metrics",
+    .description = "Numbers about the server, as Prometheus reads them.",
+    .paths = {"/metrics/"},
+    .methods = {
+        {"GET", ACCESS_ANYONE, ROUTE_NONE, THROTTLE_NEVER, .object = may_read_metrics,
+         .handle = show_metrics, .status = 200},
+    },
+};

@@ -1,0 +1,105 @@
+/* The list of all resources. A resource that is not in it does not exist. */
+#include "serve/route.h"
+
+/* auth.c, registration.c, users.c, sessions.c */
+extern const struct resource api_login_resource;
+extern const struct resource api_refresh_resource;
+extern const struct resource api_verify_resource;
+extern const struct resource api_revoke_resource;
+extern const struct resource api_logout_resource;
+extern const struct resource api_token_auth_resource;
+extern const struct resource api_registration_resource;
+extern const struct resource api_user_list_resource;
+extern const struct resource api_user_search_resource;
+extern const struct resource api_user_resource;
+extern const struct resource api_me_resource;
+extern const struct resource api_profile_resource;
+extern const struct resource api_password_resource;
+extern const struct resource api_session_list_resource;
+extern const struct resource api_session_resource;
+
+/* conversations.c, participants.c */
+extern const struct resource api_conversation_list_resource;
+extern const struct resource api_conversation_search_resource;
+extern const struct resource api_conversation_resource;
+extern const struct resource api_conversation_close_resource;
+extern const struct resource api_conversation_reopen_resource;
+extern const struct resource api_conversation_me_resource;
+extern const struct resource api_conversation_read_resource;
+extern const struct resource api_participant_list_resource;
+extern const struct resource api_participant_resource;
+extern const struct resource api_participant_add_resource;
+extern const struct resource api_participant_remove_resource;
+
+/* messages.c, message_lists.c */
+extern const struct resource api_message_list_resource;
+extern const struct resource api_message_search_resource;
+extern const struct resource api_message_unread_resource;
+extern const struct resource api_my_messages_resource;
+extern const struct resource api_messages_by_user_resource;
+extern const struct resource api_messages_by_conversation_resource;
+extern const struct resource api_message_read_all_resource;
+extern const struct resource api_conversation_message_list_resource;
+extern const struct resource api_message_history_resource;
+extern const struct resource api_message_replies_resource;
+extern const struct resource api_message_send_resource;
+extern const struct resource api_message_resource;
+extern const struct resource api_message_pin_resource;
+extern const struct resource api_message_unpin_resource;
+extern const struct resource api_message_mark_as_read_resource;
+
+/* system.c, metrics.c */
+extern const struct resource api_root_resource;
+extern const struct resource api_health_resource;
+extern const struct resource api_ready_resource;
+extern const struct resource api_metrics_resource;
+
+const struct resource *const api_resources[] = {
+    &api_root_resource,
+    &api_health_resource,
+    &api_ready_resource,
+    &api_metrics_resource,
+    &api_login_resource,
+    &api_refresh_resource,
+    &api_verify_resource,
+    &api_revoke_resource,
+    &api_logout_resource,
+    &api_token_auth_resource,
+    &api_registration_resource,
+    &api_user_list_resource,
+    &api_user_search_resource,
+    &api_user_resource,
+    &api_me_resource,
+    &api_profile_resource,
+    &api_password_resource,
+    &api_session_list_resource,
+    &api_session_resource,
+    &api_conversation_list_resource,
+    &api_conversation_search_resource,
+    &api_conversation_resource,
+    &api_conversation_close_resource,
+    &api_conversation_reopen_resource,
+    &api_conversation_me_resource,
+    &api_conversation_read_resource,
+    &api_participant_list_resource,
+    &api_participant_resource,
+    &api_participant_add_resource,
+    &api_participant_remove_resource,
+    &api_message_list_resource,
+    &api_message_search_resource,
+    &api_message_unread_resource,
+    &api_my_messages_resource,
+    &api_messages_by_user_resource,
+    &api_messages_by_conversation_resource,
+    &api_message_read_all_resource,
+    &api_conversation_message_list_resource,
+    &api_message_history_resource,
+    &api_message_replies_resource,
+    &api_message_send_resource,
+    &api_message_resource,
+    &api_message_pin_resource,
+    &api_message_unpin_resource,
+    &api_message_mark_as_read_resource,
+};
+
+const size_t api_resource_count = COUNT_OF(api_resources);

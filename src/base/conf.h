@@ -1,0 +1,105 @@
+/* The settings. One table in conf.c is the source of the flags, the environment names, the
+ * defaults, the limits, `confab --help`, docs/configuration.md and the texts of the errors.
+ *
+ * A flag wins over the environment, the environment over the file `.env` (or ENV_FILE), the file
+ * over the default. Loaded once, before threads start; read-only from then on, so any thread reads
+ * it without a lock. Text lives in the arena that was given to conf_load. */
+#pragma once
+
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+/* "20/min": at most that many in the period. No requests: no limit. */
+struct rate {
+    int64_t requests;
+    int64_t per_seconds;
+};
+
+enum { CONF_SETTINGS_MAX = 64 };
+
+/* Fields are named after the settings. Text is never NULL; a list is joined by single commas
+ * without blanks, as str_in_list reads it. */
+struct conf {
+    /* where it listens, what it is called */
+    const char *host;
+    int64_t port;                     /* 0: any free port */
+    const char *public_url;           /* no slash at the end; "": from the request */
+    const char *allowed_hosts;        /* list */
+    const char *trusted_proxies;      /* list of addresses and networks */
+    const char *cors_allowed_origins; /* list, or "*" */
+
+    /* data */
+    const char *data_dir;
+    const char *database_url;
+    const char *database_path; /* made from the two above: the SQLite file */
+    int64_t db_busy_timeout_ms;
+    bool auto_migrate;
+
+    /* secrets and log-ins */
+    const char *secret_key; /* "": the one that is kept in data_dir */
+    bool auth_basic;
+    int64_t access_token_lifetime;  /* seconds */
+    int64_t refresh_token_lifetime; /* seconds */
+    int64_t refresh_grace;          /* seconds */
+    int64_t password_iterations;
+    int64_t sessions_per_user_max;
+
+    /* what people may do */
+    const char *contacts_visible; /* "self" or "members" */
+    int64_t participants_max;
+    int64_t idempotency_hours;
+    struct rate throttle_anon;
+    struct rate throttle_user;
+    struct rate throttle_login;
+    struct rate throttle_register;
+
+    /* threads, queues, connections */
+    int64_t http_threads; /* 0: as many as there are cores */
+    int64_t slow_threads;
+    int64_t slow_queue_max;
+    int64_t write_queue_max;
+    int64_t write_batch_max;
+    int64_t body_size_max; /* bytes */
+    int64_t connections_max;
+    int64_t connections_per_address_max; /* 0: no limit */
+    int64_t connection_timeout;          /* seconds */
+    int64_t connection_memory_max;       /* bytes */
+    int64_t read_timeout_ms;
+
+    /* operation */
+    bool debug;
+    const char *log_level; /* "debug", "info", "warning" or "error" */
+    bool access_log;
+    const char *metrics_allow; /* list of addresses and networks */
+    const char *env_file;      /* "": .env where there is one */
+
+    /* private to conf.c: where each setting came from, in the order of the table */
+    const char *sources[CONF_SETTINGS_MAX];
+};
+
+/* Every setting at its default. */
+void conf_init(struct conf *conf);
+
+/* Takes the settings' flags (`--port 8000`, `--port=8000`, `--debug`, `--no-debug`) out of
+ * argv[1..*argc), and leaves there, in their order, what is not a setting: sub-command, other
+ * flags; nothing behind "--" is looked at. Then reads `environment` (NAME=value, NULL at the end)
+ * and the .env file. false: *error has one sentence (no line end, no secret) that names the setting
+ * and its source and says what to do. */
+bool conf_load(struct conf *conf, struct arena *a, int *argc, char **argv, char *const *environment,
+               struct buf *error) CHECKED;
+
+/* Where the value of the setting `name` ("PORT") is from: "the flag --port", "the environment",
+ * ".env line 3" or "default". NULL: there is no such setting. */
+const char *conf_source(const struct conf *conf, const char *name);
+
+/* The settings part of `confab --help`. */
+void conf_print_help(FILE *out);
+/* The tables of docs/configuration.md. */
+void conf_print_markdown(FILE *out);
+/* NAME=value and its source, a line each; of a secret only whether it is set. */
+void conf_print_values(const struct conf *conf, FILE *out);
+
+/* "20/min": second, minute, hour or day, or the beginning of the word; "" and "0": no limit. */
+bool conf_parse_rate(struct str text, struct rate *out) CHECKED;

@@ -1,0 +1,156 @@
+/* What the text of a setting must look like; each check returns what is wrong, or NULL. */
+#include <arpa/inet.h>
+
+#include "base/conf_private.h"
+
+const char *conf_present_problem(struct str text)
+{
+    return text.n == 0 ? "is empty" : NULL;
+}
+
+/* Behind "http://" or "https://"; absent if there is neither. */
+static struct str behind_scheme(struct str url)
+{
+    for (size_t n = 7; n <= 8 && n < url.n; n++) {
+        struct str scheme = {url.p, n};
+        if (str_eq_nocase(scheme, STR("http://")) || str_eq_nocase(scheme, STR("https://"))) {
+            return (struct str){url.p + n, url.n - n};
+        }
+    }
+    return STR_NULL;
+}
+
+static bool has_any_of(struct str text, const char *bytes)
+{
+    for (const char *c = bytes; *c != '\0'; c++) {
+        if (str_contains_byte(text, *c)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *conf_public_url_problem(struct str text)
+{
+    struct str rest = behind_scheme(text);
+    if (text.n == 0) {
+        return NULL;
+    }
+    if (rest.n == 0 || rest.p[0] == '/' || has_any_of(rest, "?#@ \"<>\\")) {
+        return "is not an http:// or https:// address";
+    }
+    return NULL;
+}
+
+const char *conf_origin_problem(struct str text)
+{
+    if (str_eq(text, STR("*"))) {
+        return NULL;
+    }
+    struct str rest = behind_scheme(text);
+    bool is_origin = rest.n > 0 && !has_any_of(rest, "/?#@* \"<>\\");
+    return is_origin ? NULL : "is not an origin (scheme and host without a path)";
+}
+
+const char *conf_host_pattern_problem(struct str text)
+{
+    if (str_eq(text, STR("*"))) {
+        return NULL;
+    }
+    bool is_ipv6 = text.n > 2 && text.p[0] == '[' && text.p[text.n - 1] == ']';
+    bool is_bad = has_any_of(text, is_ipv6 ? "/*?#@ \"" : "/*?#@ \":[]");
+    return is_bad || str_eq(text, STR(".")) ? "is not a host name" : NULL;
+}
+
+/* An address, or an address and how many of its bits count. */
+const char *conf_network_problem(struct str text)
+{
+    static const char what[] = "is not an address or a network";
+    struct str bits = text;
+    struct str address = str_cut(&bits, '/');
+    char zero_terminated[INET6_ADDRSTRLEN + 1];
+    unsigned char bytes[16];
+    if (address.n == 0 || address.n >= sizeof(zero_terminated)) {
+        return what;
+    }
+    memcpy(zero_terminated, address.p, address.n);
+    zero_terminated[address.n] = '\0';
+    int64_t bits_max = 0;
+    if (inet_pton(AF_INET, zero_terminated, bytes) == 1) {
+        bits_max = 32;
+    } else if (inet_pton(AF_INET6, zero_terminated, bytes) == 1) {
+        bits_max = 128;
+    }
+    int64_t n = 0;
+    if (bits_max == 0 || (bits.p != NULL && (!str_to_i64(bits, &n) || n < 0 || n > bits_max))) {
+        return what;
+    }
+    return NULL;
+}
+
+struct str conf_cut_scheme(struct str *url)
+{
+    struct str rest = *url;
+    struct str scheme = str_cut(&rest, ':');
+    if (rest.p == NULL || !str_starts(rest, STR("//"))) {
+        return STR_NULL;
+    }
+    *url = (struct str){rest.p + 2, rest.n - 2};
+    return scheme;
+}
+
+const char *conf_database_problem(struct str url)
+{
+    if (url.n == 0) {
+        return NULL;
+    }
+    struct str scheme = conf_cut_scheme(&url);
+    if (conf_is_one_of(scheme, "postgres,postgresql,psql,pgsql,postgis,mysql,mysql2,mariadb")) {
+        return "is a database that is not built in yet, only SQLite is";
+    }
+    if (!str_eq_nocase(scheme, STR("sqlite"))) {
+        return "is not the address of an SQLite file";
+    }
+    if (url.n == 0 || str_eq(url, STR("/")) || str_eq(url, STR(":memory:")) ||
+        str_eq(url, STR("/:memory:"))) {
+        return "would keep the messages in memory only";
+    }
+    if (url.p[0] != '/') {
+        return "has two slashes, but needs three before a relative path and four before an "
+               "absolute one";
+    }
+    if (has_any_of(url, "?#")) {
+        return "has options or a fragment, which are not supported";
+    }
+    return NULL;
+}
+
+static int hex_digit(char c)
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    const char *at = c == '\0' ? NULL : strchr(digits, c);
+    return at == NULL ? -1 : (int)((at - digits) % 16);
+}
+
+/* Percent signs and plus signs are read as django-environ reads them (unquote_plus). */
+struct str conf_database_path(struct arena *a, struct str url)
+{
+    (void)conf_cut_scheme(&url);
+    char *out = arena_alloc(a, url.n + 1);
+    size_t n = 0;
+    for (size_t i = 1; i < url.n; i++) { /* not the slash that ends the host */
+        char c = url.p[i];
+        if (c == '%' && url.n - i > 2) {
+            int high = hex_digit(url.p[i + 1]);
+            int low = hex_digit(url.p[i + 2]);
+            int byte = high * 16 + low;
+            if (high >= 0 && low >= 0 && byte >= 0x20 && byte != 0x7F) {
+                out[n++] = (char)byte;
+                i += 2;
+                continue;
+            }
+        }
+        out[n++] = c == '+' ? ' ' : c;
+    }
+    return (struct str){out, n};
+}

@@ -1,0 +1,177 @@
+#include "db/db.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "db/driver.h"
+
+static const struct db_driver *const drivers[] = {&db_sqlite};
+
+enum err db_open(const char *url, const struct db_options *options, struct db **out,
+                 struct arena *a, struct str *problem)
+{
+    struct str rest = str_of(url);
+    struct str scheme = str_cut(&rest, ':');
+    for (size_t i = 0; i < COUNT_OF(drivers); i++) {
+        if (!str_eq(scheme, str_of(drivers[i]->scheme)) || rest.p == NULL) {
+            continue;
+        }
+        struct db *db = mem_alloc_zero(sizeof(*db));
+        db->driver = drivers[i];
+        db->options = *options;
+        enum err e = db->driver->open(db, arena_copy(a, rest).p, a, problem);
+        if (e != ERR_OK) {
+            db_close(db);
+            return e;
+        }
+        *out = db;
+        return ERR_OK;
+    }
+    *problem = arena_printf(a, "No database engine for \"%.*s:\".", STR_ARG(scheme));
+    return ERR_INTERNAL;
+}
+
+void db_close(struct db *db)
+{
+    if (db != NULL) {
+        db->driver->close(db);
+        free(db);
+    }
+}
+
+enum err db_prepare_all(struct db *db)
+{
+    for (size_t i = 0; i < db->options.queries.count; i++) {
+        enum err e = db->driver->prepare(db, (int)i);
+        if (e != ERR_OK) {
+            log_error("query does not prepare name=%s", db->options.queries.name[i]);
+            return e;
+        }
+    }
+    return ERR_OK;
+}
+
+enum err db_begin_read(struct db *db)
+{
+    return db->driver->begin(db, false);
+}
+
+enum err db_begin_write(struct db *db)
+{
+    return db->driver->begin(db, true);
+}
+
+enum err db_commit(struct db *db)
+{
+    return db->driver->commit(db);
+}
+
+void db_rollback(struct db *db)
+{
+    db->driver->rollback(db);
+}
+
+enum err db_savepoint(struct db *db)
+{
+    return db->driver->savepoint(db);
+}
+
+enum err db_release(struct db *db)
+{
+    return db->driver->release(db);
+}
+
+enum err db_rollback_to(struct db *db)
+{
+    return db->driver->rollback_to(db);
+}
+
+bool db_in_transaction(struct db *db)
+{
+    return db->driver->in_transaction(db);
+}
+
+void db_set_deadline(struct db *db, int64_t steady_us)
+{
+    db->deadline_us = steady_us;
+}
+
+enum err db_query(struct db *db, int query, const struct db_val *args, size_t count,
+                  struct db_rows *rows)
+{
+    *rows = (struct db_rows){.db = db};
+    return db->driver->query(db, query, args, count, rows);
+}
+
+bool db_next(struct db_rows *rows)
+{
+    return rows->failure == ERR_OK && rows->db->driver->next(rows);
+}
+
+enum err db_end(struct db_rows *rows, enum err e)
+{
+    enum err ended = rows->db->driver->end(rows);
+    return e != ERR_OK ? e : ended;
+}
+
+bool db_is_null(struct db_rows *rows, int column)
+{
+    return rows->db->driver->is_null(rows, column);
+}
+
+int64_t db_int(struct db_rows *rows, int column)
+{
+    return rows->db->driver->get_int(rows, column);
+}
+
+struct str db_text(struct db_rows *rows, int column)
+{
+    return rows->db->driver->get_bytes(rows, column);
+}
+
+struct str db_blob(struct db_rows *rows, int column)
+{
+    return rows->db->driver->get_bytes(rows, column);
+}
+
+struct uuid db_uuid(struct db_rows *rows, int column)
+{
+    struct uuid id = {{0}};
+    struct str bytes = rows->db->driver->get_bytes(rows, column);
+    if (bytes.n == sizeof(id.b)) {
+        memcpy(id.b, bytes.p, sizeof(id.b));
+    }
+    return id;
+}
+
+enum err db_exec(struct db *db, int query, const struct db_val *args, size_t count,
+                 int64_t *changed)
+{
+    struct db_rows rows;
+    enum err e = db_query(db, query, args, count, &rows);
+    while (e == ERR_OK && db_next(&rows)) {
+    }
+    e = db_end(&rows, e);
+    if (changed != NULL) {
+        *changed = e == ERR_OK ? db->driver->changed(db) : 0;
+    }
+    return e;
+}
+
+enum err db_get_int(struct db *db, int query, const struct db_val *args, size_t count,
+                    int64_t *out, bool *found)
+{
+    struct db_rows rows;
+    enum err e = db_query(db, query, args, count, &rows);
+    bool row = e == ERR_OK && db_next(&rows);
+    *out = row ? db_int(&rows, 0) : 0;
+    if (found != NULL) {
+        *found = row;
+    }
+    return db_end(&rows, e);
+}
+
+enum err db_script(struct db *db, const char *sql, struct arena *a, struct str *problem)
+{
+    return db->driver->script(db, sql, a, problem);
+}

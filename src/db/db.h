@@ -1,0 +1,120 @@
+/* A connection to a database, whatever its engine. Queries are numbers into a table of literal SQL
+ * (store/ owns the texts); arguments and columns are typed, the driver maps the types:
+ *
+ *     type   SQLite            meaning
+ *     uuid   BLOB of 16        struct uuid
+ *     time   INTEGER           microseconds since 1970 UTC
+ *     bool   INTEGER 0/1
+ *     int    INTEGER           int64_t
+ *     text   TEXT              UTF-8
+ *     blob   BLOB
+ *
+ * Threads: a connection belongs to one thread at a time. Failures come as classes (err.h):
+ * ERR_DB_UNIQUE, ERR_DB_REFERENCE, ERR_BUSY (locked, or over its time), ERR_UNAVAILABLE (read-only,
+ * I/O), ERR_STORAGE_FULL, ERR_OUTCOME_UNKNOWN (I/O error in COMMIT), ERR_INTERNAL; vendor codes end
+ * in the log. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/uuid.h"
+
+enum db_type { DB_NULL, DB_INT, DB_BOOL, DB_TIME, DB_TEXT, DB_UUID, DB_BLOB };
+
+struct db_val {
+    enum db_type type;
+    union {
+        int64_t i;
+        struct str s;
+        struct uuid id;
+    };
+};
+
+#define V_INT(x) ((struct db_val){.type = DB_INT, .i = (x)})
+#define V_BOOL(x) ((struct db_val){.type = DB_BOOL, .i = (x) ? 1 : 0})
+#define V_TIME(x) ((struct db_val){.type = DB_TIME, .i = (x)})
+#define V_UUID(x) ((struct db_val){.type = DB_UUID, .id = (x)})
+#define V_NULL ((struct db_val){.type = DB_NULL})
+/* An absent str (p == NULL) is NULL. */
+static inline struct db_val db_val_str(enum db_type type, struct str s)
+{
+    return s.p == NULL ? V_NULL : (struct db_val){.type = type, .s = s};
+}
+#define V_TEXT(x) db_val_str(DB_TEXT, (x))
+#define V_BLOB(x) db_val_str(DB_BLOB, (x))
+#define V_TIME_OR_NULL(x) ((x) == 0 ? V_NULL : V_TIME(x))
+#define V_UUID_OR_NULL(x) (uuid_is_zero(x) ? V_NULL : V_UUID(x))
+
+/* Two parameters at once: the array and its length. */
+#define ARGS(...)                                                                                 \
+    (const struct db_val[]){__VA_ARGS__},                                                         \
+        sizeof((const struct db_val[]){__VA_ARGS__}) / sizeof(struct db_val)
+#define NO_ARGS NULL, 0
+
+struct db;
+
+struct db_queries {
+    const char *const *text; /* parameters are ?1, ?2, ... */
+    const char *const *name;
+    size_t count;
+};
+
+struct db_options {
+    struct db_queries queries;
+    bool read_only;
+    int64_t busy_timeout_ms; /* wait for another process's lock */
+};
+
+/* `url`: "sqlite:" and a file path. On failure *problem (in `a`) says in one sentence what is wrong. */
+enum err db_open(const char *url, const struct db_options *options, struct db **out,
+                 struct arena *a, struct str *problem) CHECKED;
+void db_close(struct db *db);
+/* Prepares every query; for start-up and `confab check`. */
+enum err db_prepare_all(struct db *db) CHECKED;
+
+/* Transactions. A failed commit is rolled back, unless it says ERR_OUTCOME_UNKNOWN. */
+enum err db_begin_read(struct db *db) CHECKED;
+enum err db_begin_write(struct db *db) CHECKED;
+enum err db_commit(struct db *db) CHECKED;
+void db_rollback(struct db *db);
+enum err db_savepoint(struct db *db) CHECKED;
+enum err db_release(struct db *db) CHECKED;
+enum err db_rollback_to(struct db *db) CHECKED;
+/* False when a failure has ended the transaction under way (full disk, interrupt). */
+bool db_in_transaction(struct db *db);
+/* Statements that run past this clock_steady_us() end with ERR_BUSY; 0: no limit. */
+void db_set_deadline(struct db *db, int64_t steady_us);
+
+/* Rows. Pattern:
+ *     struct db_rows rows;
+ *     enum err e = db_query(db, Q_X, ARGS(V_UUID(id)), &rows);
+ *     while (e == ERR_OK && db_next(&rows)) { ... db_int(&rows, 0) ... }
+ *     e = db_end(&rows, e);
+ * Text and blobs are borrowed until the next db_next or db_end. One cursor per query at a time. */
+struct db_rows {
+    struct db *db;
+    void *statement;
+    enum err failure;
+};
+
+enum err db_query(struct db *db, int query, const struct db_val *args, size_t count,
+                  struct db_rows *rows) CHECKED;
+bool db_next(struct db_rows *rows);
+/* Returns e if it is a failure, else the failure that ended the rows. */
+enum err db_end(struct db_rows *rows, enum err e) CHECKED;
+
+bool db_is_null(struct db_rows *rows, int column);
+int64_t db_int(struct db_rows *rows, int column); /* NULL: 0; times and booleans too */
+struct str db_text(struct db_rows *rows, int column); /* NULL: STR_NULL */
+struct str db_blob(struct db_rows *rows, int column);
+struct uuid db_uuid(struct db_rows *rows, int column); /* NULL: zero */
+
+/* A statement without rows; *changed may be NULL. */
+enum err db_exec(struct db *db, int query, const struct db_val *args, size_t count,
+                 int64_t *changed) CHECKED;
+/* The first column of the first row. No row: *found = false, *out = 0. found may be NULL. */
+enum err db_get_int(struct db *db, int query, const struct db_val *args, size_t count,
+                    int64_t *out, bool *found) CHECKED;
+
+/* SQL that is not in the table: migrations and administration only. */
+enum err db_script(struct db *db, const char *sql, struct arena *a, struct str *problem) CHECKED;

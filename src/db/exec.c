@@ -1,0 +1,351 @@
+#include "db/exec.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+enum { SLOW_NICE = 10, SLOW_THREADS_MAX = 16 };
+
+struct queue {
+    pthread_mutex_t lock; /* guards the fields below */
+    pthread_cond_t filled;
+    struct work *first;
+    struct work **last;
+    int64_t length;
+    int64_t max;
+    bool stopping;
+};
+
+struct exec {
+    struct exec_options options;
+    struct queue writes;
+    struct queue slows;
+    struct db *writer; /* the writer thread's */
+    pthread_t writer_thread;
+    pthread_t slow_threads[SLOW_THREADS_MAX];
+    int64_t slow_started;
+    pthread_key_t reader_key; /* each thread's read connection; closed when the thread ends */
+    atomic_int_fast64_t batches;
+    atomic_int_fast64_t batched;
+    atomic_int_fast64_t failed_batches;
+};
+
+static void queue_init(struct queue *q, int64_t max)
+{
+    pthread_mutex_init(&q->lock, NULL);
+    pthread_cond_init(&q->filled, NULL);
+    q->first = NULL;
+    q->last = &q->first;
+    q->length = 0;
+    q->max = max;
+    q->stopping = false;
+}
+
+static void queue_fini(struct queue *q)
+{
+    pthread_cond_destroy(&q->filled);
+    pthread_mutex_destroy(&q->lock);
+}
+
+static bool queue_put(struct queue *q, struct work *work)
+{
+    work->next = NULL;
+    pthread_mutex_lock(&q->lock);
+    bool room = !q->stopping && q->length < q->max;
+    if (room) {
+        *q->last = work;
+        q->last = &work->next;
+        if (q->length++ == 0) {
+            pthread_cond_signal(&q->filled);
+        }
+    }
+    pthread_mutex_unlock(&q->lock);
+    return room;
+}
+
+/* Waits for work; up to `most` of it as a list. NULL: stopped, and nothing is left. */
+static struct work *queue_take(struct queue *q, int64_t most)
+{
+    pthread_mutex_lock(&q->lock);
+    while (q->first == NULL && !q->stopping) {
+        pthread_cond_wait(&q->filled, &q->lock);
+    }
+    struct work *taken = q->first;
+    struct work **end = &q->first;
+    for (int64_t n = 0; n < most && *end != NULL; n++) {
+        end = &(*end)->next;
+        q->length--;
+    }
+    q->first = *end;
+    *end = NULL;
+    if (q->first == NULL) {
+        q->last = &q->first;
+    } else {
+        pthread_cond_signal(&q->filled);
+    }
+    pthread_mutex_unlock(&q->lock);
+    return taken;
+}
+
+static void queue_stop(struct queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    q->stopping = true;
+    pthread_cond_broadcast(&q->filled);
+    pthread_mutex_unlock(&q->lock);
+}
+
+static int64_t queue_length(struct queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    int64_t length = q->length;
+    pthread_mutex_unlock(&q->lock);
+    return length;
+}
+
+/* Runs one work inside the transaction. Its own failure undoes its own writes and is its result;
+ * what is returned is the failure of the transaction as a whole. */
+static enum err run_one(struct exec *exec, struct work *work, int64_t stamp)
+{
+    struct db *db = exec->writer;
+    enum err e = db_savepoint(db);
+    if (e != ERR_OK) {
+        return e;
+    }
+    work->result = work->run(work, db, stamp);
+    if (!db_in_transaction(db)) {
+        return work->result != ERR_OK ? work->result : ERR_UNAVAILABLE;
+    }
+    return work->result == ERR_OK ? db_release(db) : db_rollback_to(db);
+}
+
+/* One transaction for the whole list. On failure nothing of it is stored, and *culprit is the work
+ * during which the transaction ended (NULL: none of them, it is the database). */
+static enum err run_batch(struct exec *exec, struct work *list, struct work **culprit)
+{
+    struct db *db = exec->writer;
+    int64_t stamp = 0;
+    *culprit = NULL;
+    enum err e = db_begin_write(db);
+    if (e != ERR_OK) {
+        return e;
+    }
+    e = db_get_int(db, exec->options.query_raise_stamp, NO_ARGS, &stamp, NULL);
+    for (struct work *w = list; w != NULL && e == ERR_OK; w = w->next) {
+        e = run_one(exec, w, stamp);
+        if (e != ERR_OK) {
+            *culprit = w;
+        }
+    }
+    if (e == ERR_OK) {
+        e = db_commit(db);
+    } else {
+        db_rollback(db);
+    }
+    if (e == ERR_OUTCOME_UNKNOWN) {
+        /* Nobody can say what is on disk: end, start afresh, clients retry by client_id. */
+        log_error("commit failed with an I/O error: the outcome is open, stopping");
+        _exit(EXIT_FAILURE);
+    }
+    return e;
+}
+
+static void finish(struct work *list, enum err batch)
+{
+    while (list != NULL) {
+        struct work *next = list->next; /* done may free the work */
+        list->done(list, batch != ERR_OK ? batch : list->result, batch != ERR_OK);
+        list = next;
+    }
+}
+
+/* A batch that was abandoned because of one work: that one fails, the others run again, each in
+ * a transaction of its own, so that a second culprit harms nobody else. */
+static void run_apart(struct exec *exec, struct work *list, struct work *culprit, enum err why)
+{
+    while (list != NULL) {
+        struct work *next = list->next;
+        list->next = NULL;
+        struct work *ignored;
+        enum err e = list == culprit ? why : run_batch(exec, list, &ignored);
+        finish(list, e);
+        list = next;
+    }
+}
+
+static void *writer_main(void *arg)
+{
+    struct exec *exec = arg;
+    struct work *list;
+    while ((list = queue_take(&exec->writes, exec->options.write_batch_max)) != NULL) {
+        int64_t length = 0;
+        for (struct work *w = list; w != NULL; w = w->next) {
+            length++;
+        }
+        struct work *culprit;
+        enum err e = run_batch(exec, list, &culprit);
+        atomic_fetch_add(&exec->batches, 1);
+        atomic_fetch_add(&exec->batched, length);
+        if (e == ERR_OK) {
+            finish(list, ERR_OK);
+            continue;
+        }
+        atomic_fetch_add(&exec->failed_batches, 1);
+        log_warning("batch undone requests=%lld code=%s", (long long)length, err_code(e));
+        if (culprit != NULL && length > 1) {
+            run_apart(exec, list, culprit, e);
+        } else {
+            finish(list, e);
+        }
+    }
+    return NULL;
+}
+
+static void reader_close(void *db)
+{
+    db_close(db);
+}
+
+static void *slow_main(void *arg)
+{
+    struct exec *exec = arg;
+    /* On Linux the nice value belongs to the thread: hashing takes what messages leave over. */
+    (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), SLOW_NICE);
+    struct work *work;
+    while ((work = queue_take(&exec->slows, 1)) != NULL) {
+        struct db *db;
+        enum err e = exec_read_begin(exec, &db);
+        bool failed = e != ERR_OK;
+        if (!failed) {
+            db_set_deadline(db, 0);
+            e = work->run(work, db, 0);
+            exec_read_end(exec, db);
+        }
+        work->done(work, e, failed);
+    }
+    return NULL;
+}
+
+static enum err open_connection(struct exec *exec, bool read_only, struct db **db,
+                                struct arena *a, struct str *problem)
+{
+    struct db_options options = {.queries = exec->options.queries,
+                                 .read_only = read_only,
+                                 .busy_timeout_ms = exec->options.busy_timeout_ms};
+    return db_open(exec->options.url, &options, db, a, problem);
+}
+
+enum err exec_new(const struct exec_options *options, struct exec **out, struct arena *a,
+                  struct str *problem)
+{
+    struct exec *exec = mem_alloc_zero(sizeof(*exec));
+    exec->options = *options;
+    enum err e = open_connection(exec, false, &exec->writer, a, problem);
+    if (e == ERR_OK) {
+        e = db_prepare_all(exec->writer);
+        if (e != ERR_OK) {
+            *problem = STR("A query does not fit the database; see the log.");
+        }
+    }
+    if (e != ERR_OK) {
+        db_close(exec->writer);
+        free(exec);
+        return e;
+    }
+    queue_init(&exec->writes, options->write_queue_max);
+    queue_init(&exec->slows, options->slow_queue_max);
+    pthread_key_create(&exec->reader_key, reader_close);
+    if (pthread_create(&exec->writer_thread, NULL, writer_main, exec) != 0) {
+        abort();
+    }
+    while (exec->slow_started < options->slow_threads && exec->slow_started < SLOW_THREADS_MAX) {
+        if (pthread_create(&exec->slow_threads[exec->slow_started++], NULL, slow_main, exec) !=
+            0) {
+            abort();
+        }
+    }
+    *out = exec;
+    return ERR_OK;
+}
+
+void exec_stop(struct exec *exec)
+{
+    queue_stop(&exec->slows); /* slow work may still queue writes */
+    for (int64_t i = 0; i < exec->slow_started; i++) {
+        pthread_join(exec->slow_threads[i], NULL);
+    }
+    queue_stop(&exec->writes);
+    pthread_join(exec->writer_thread, NULL);
+}
+
+void exec_free(struct exec *exec)
+{
+    if (exec == NULL) {
+        return;
+    }
+    db_close(pthread_getspecific(exec->reader_key)); /* the calling thread's own */
+    pthread_key_delete(exec->reader_key);
+    db_close(exec->writer);
+    queue_fini(&exec->writes);
+    queue_fini(&exec->slows);
+    free(exec);
+}
+
+bool exec_write(struct exec *exec, struct work *work)
+{
+    return queue_put(&exec->writes, work);
+}
+
+bool exec_slow(struct exec *exec, struct work *work)
+{
+    return queue_put(&exec->slows, work);
+}
+
+enum err exec_read_begin(struct exec *exec, struct db **out)
+{
+    struct db *db = pthread_getspecific(exec->reader_key);
+    if (db == NULL) {
+        struct arena a;
+        struct str problem = STR("");
+        arena_init(&a);
+        enum err e = open_connection(exec, true, &db, &a, &problem);
+        if (e != ERR_OK) {
+            log_error("cannot open a connection for reading: %.*s", STR_ARG(problem));
+        }
+        arena_fini(&a);
+        if (e != ERR_OK) {
+            return e;
+        }
+        pthread_setspecific(exec->reader_key, db);
+    }
+    db_set_deadline(db, clock_steady_us() + exec->options.read_timeout_ms * 1000);
+    enum err e = db_begin_read(db);
+    *out = db;
+    return e;
+}
+
+void exec_read_end(struct exec *exec, struct db *db)
+{
+    (void)exec;
+    if (db_in_transaction(db) && db_commit(db) != ERR_OK) {
+        db_rollback(db);
+    }
+    db_set_deadline(db, 0);
+}
+
+void exec_stats_get(struct exec *exec, struct exec_stats *out)
+{
+    *out = (struct exec_stats){
+        .write_queued = queue_length(&exec->writes),
+        .slow_queued = queue_length(&exec->slows),
+        .batches = atomic_load(&exec->batches),
+        .batched = atomic_load(&exec->batched),
+        .failed_batches = atomic_load(&exec->failed_batches),
+    };
+}

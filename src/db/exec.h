@@ -1,0 +1,63 @@
+/* The executor: the one place where threads, connections and transactions meet.
+ *
+ *   reads   on the caller's thread, on that thread's own read-only connection, in one snapshot
+ *   writes  queued to the writer: one thread, one connection, one transaction for all that wait
+ *           (group commit); a savepoint for each, so that one failure undoes itself alone
+ *   slow    a small pool of lower priority with connections for reading: password hashes
+ *
+ * A queue is bounded: submitting to a full one is refused at once. `done` is called after the
+ * commit is on disk, on the executor's thread, exactly once for each accepted work.
+ *
+ * Locks: one mutex a queue, held only to link and unlink. */
+#pragma once
+
+#include "db/db.h"
+
+struct exec;
+
+struct work {
+    struct work *next;
+    /* May be called more than once: a batch that was abandoned is run again, so run starts from
+     * nothing each time. Anything but ERR_OK undoes what it wrote. `stamp` is the number of the
+     * batch's commit (0 outside the writer). */
+    enum err (*run)(struct work *work, struct db *db, int64_t stamp);
+    /* `e`: what run said, or the failure of the whole batch (`batch_failed`). */
+    void (*done)(struct work *work, enum err e, bool batch_failed);
+    enum err result; /* the executor's own note between run and done */
+};
+
+struct exec_options {
+    const char *url;
+    struct db_queries queries;
+    int64_t write_queue_max;
+    int64_t write_batch_max;
+    int64_t slow_queue_max;
+    int64_t slow_threads;
+    int64_t busy_timeout_ms;
+    int64_t read_timeout_ms;
+    int query_raise_stamp; /* a query that raises the shard's counter and returns it as one row */
+};
+
+/* The database must exist and be migrated. */
+enum err exec_new(const struct exec_options *options, struct exec **out, struct arena *a,
+                  struct str *problem) CHECKED;
+/* Takes no more work, finishes what is queued, joins the threads. Reads go on. */
+void exec_stop(struct exec *exec);
+/* After exec_stop, when no thread reads any more. */
+void exec_free(struct exec *exec);
+
+bool exec_write(struct exec *exec, struct work *work) CHECKED;
+bool exec_slow(struct exec *exec, struct work *work) CHECKED;
+
+/* Begins a snapshot on this thread's connection, with the time limit for reads. */
+enum err exec_read_begin(struct exec *exec, struct db **db) CHECKED;
+void exec_read_end(struct exec *exec, struct db *db);
+
+struct exec_stats {
+    int64_t write_queued;
+    int64_t slow_queued;
+    int64_t batches;
+    int64_t batched;
+    int64_t failed_batches;
+};
+void exec_stats_get(struct exec *exec, struct exec_stats *out);

@@ -1,0 +1,227 @@
+#include "db/migrate.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "crypto/hash.h"
+#include "db/embedded.h"
+
+enum { SQL_MAX = 1024 * 1024 };
+
+enum query { LIST, ADD, REMOVE };
+static const char *const texts[] = {
+    [LIST] = "SELECT number, name, checksum FROM migration ORDER BY number",
+    [ADD] = "INSERT INTO migration (number, name, checksum, applied_at) VALUES (?1, ?2, ?3, ?4)",
+    [REMOVE] = "DELETE FROM migration WHERE number = ?1",
+};
+static const char *const names[] = {[LIST] = "list", [ADD] = "add", [REMOVE] = "remove"};
+
+/* Type words and what they are on SQLite. */
+static const struct {
+    const char *word;
+    const char *sqlite;
+} words[] = {
+    {"T_UUID", "BLOB"},   {"T_INT", "INTEGER"}, {"T_BOOL", "INTEGER"},
+    {"T_TIME", "INTEGER"}, {"T_TEXT", "TEXT"},  {"T_KEY", "TEXT"},
+    {"T_BLOB32", "BLOB"}, {"T_CLUSTERED", "WITHOUT ROWID, STRICT"},
+};
+
+static bool is_word_byte(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+static const char *expansion(struct str word)
+{
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        if (str_eq(word, str_of(words[i].word))) {
+            return words[i].sqlite;
+        }
+    }
+    return NULL;
+}
+
+static struct str expand(struct arena *a, struct str sql)
+{
+    struct buf out;
+    buf_init(&out, SQL_MAX);
+    for (size_t i = 0; i < sql.n;) {
+        size_t end = i;
+        while (end < sql.n && is_word_byte(sql.p[end])) {
+            end++;
+        }
+        struct str word = {sql.p + i, end - i};
+        const char *type = expansion(word);
+        if (type != NULL) {
+            buf_str(&out, str_of(type));
+        } else if (end > i) {
+            buf_str(&out, word);
+        } else {
+            buf_char(&out, sql.p[end++]);
+        }
+        i = end;
+    }
+    struct str expanded = arena_copy(a, buf_view(&out));
+    buf_fini(&out);
+    return expanded;
+}
+
+static struct str embedded(struct arena *a, struct str name, const char *suffix)
+{
+    struct str file = arena_printf(a, "%.*s%s", STR_ARG(name), suffix);
+    for (size_t i = 0; i < embedded_migrations_count; i++) {
+        if (str_eq(str_of(embedded_migrations[i].name), file)) {
+            return (struct str){embedded_migrations[i].data, embedded_migrations[i].size};
+        }
+    }
+    return STR_NULL;
+}
+
+static void set_checksum(struct arena *a, struct migration *m, struct str up, struct str down)
+{
+    uint8_t digest[32];
+    sha256(arena_printf(a, "%.*s\n%.*s", STR_ARG(up), STR_ARG(down)), digest);
+    for (size_t i = 0; i < sizeof(digest); i++) {
+        static const char hex[] = "0123456789abcdef";
+        m->checksum[2 * i] = hex[digest[i] >> 4];
+        m->checksum[2 * i + 1] = hex[digest[i] & 15];
+    }
+    m->checksum[64] = '\0';
+}
+
+static int by_number(const void *a, const void *b)
+{
+    int64_t x = ((const struct migration *)a)->number;
+    int64_t y = ((const struct migration *)b)->number;
+    return (x > y) - (x < y);
+}
+
+static void list_embedded(struct arena *a, struct migrations *out)
+{
+    static const struct str suffix = {".up.sql", 7};
+    out->list = ARENA_ARRAY(a, struct migration, embedded_migrations_count);
+    for (size_t i = 0; i < embedded_migrations_count; i++) {
+        struct str file = str_of(embedded_migrations[i].name);
+        if (!str_ends(file, suffix)) {
+            continue;
+        }
+        struct migration *m = &out->list[out->count];
+        struct str rest = file;
+        m->name = (struct str){file.p, file.n - suffix.n};
+        struct str up = {embedded_migrations[i].data, embedded_migrations[i].size};
+        struct str down = embedded(a, m->name, ".down.sql");
+        if (!str_to_i64(str_cut(&rest, '_'), &m->number) || down.p == NULL) {
+            continue;
+        }
+        m->up = expand(a, up);
+        m->down = expand(a, down);
+        set_checksum(a, m, up, down);
+        out->count++;
+    }
+    qsort(out->list, out->count, sizeof(out->list[0]), by_number);
+}
+
+/* One row of the table `migration` must be the next of the list. */
+static bool note_applied(struct db_rows *rows, struct migrations *out, struct arena *a,
+                         struct str *problem)
+{
+    struct str name = arena_copy(a, db_text(rows, 1));
+    if (out->applied == out->count || out->list[out->applied].number != db_int(rows, 0)) {
+        *problem = arena_printf(a,
+                                "The database has the migration %.*s, which this binary does not "
+                                "know: run a newer confab.",
+                                STR_ARG(name));
+        return false;
+    }
+    struct migration *m = &out->list[out->applied];
+    if (!str_eq(db_text(rows, 2), str_of(m->checksum))) {
+        *problem = arena_printf(a,
+                                "The migration %.*s in the database is not the one of this "
+                                "binary (its checksum differs).",
+                                STR_ARG(name));
+        return false;
+    }
+    m->applied = true;
+    out->applied++;
+    return true;
+}
+
+enum err migrate_open(const char *url, int64_t busy_timeout_ms, struct db **out, struct arena *a,
+                      struct str *problem)
+{
+    struct db_options options = {.queries = {texts, names, COUNT_OF(texts)},
+                                 .busy_timeout_ms = busy_timeout_ms};
+    return db_open(url, &options, out, a, problem);
+}
+
+enum err migrate_load(struct db *db, struct arena *a, struct migrations *out,
+                      struct str *problem)
+{
+    *out = (struct migrations){0};
+    list_embedded(a, out);
+    enum err e = db_script(db,
+                           "CREATE TABLE IF NOT EXISTS migration (number INTEGER NOT NULL PRIMARY "
+                           "KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at INTEGER "
+                           "NOT NULL)",
+                           a, problem);
+    if (e != ERR_OK) {
+        return e;
+    }
+    struct db_rows rows;
+    bool fits = true;
+    e = db_query(db, LIST, NO_ARGS, &rows);
+    while (e == ERR_OK && fits && db_next(&rows)) {
+        fits = note_applied(&rows, out, a, problem);
+    }
+    e = db_end(&rows, e);
+    if (e != ERR_OK) {
+        *problem = STR("Cannot read the table of migrations.");
+    }
+    return e == ERR_OK && !fits ? ERR_CONFLICT : e;
+}
+
+static enum err run_one(struct db *db, const struct migration *m, bool up, struct arena *a,
+                        struct str *problem)
+{
+    enum err e = db_begin_write(db);
+    if (e != ERR_OK) {
+        *problem = STR("The database is locked by another process.");
+        return e;
+    }
+    e = db_script(db, up ? m->up.p : m->down.p, a, problem);
+    if (e == ERR_OK) {
+        e = up ? db_exec(db, ADD,
+                         ARGS(V_INT(m->number), V_TEXT(m->name), V_TEXT(str_of(m->checksum)),
+                              V_TIME(clock_now_us())),
+                         NULL)
+               : db_exec(db, REMOVE, ARGS(V_INT(m->number)), NULL);
+    }
+    if (e == ERR_OK) {
+        e = db_commit(db);
+    }
+    if (e != ERR_OK) {
+        db_rollback(db);
+        *problem = arena_printf(a, "Migration %.*s %s failed and was undone: %.*s.",
+                                STR_ARG(m->name), up ? "up" : "down", STR_ARG(*problem));
+    }
+    return e;
+}
+
+enum err migrate_to(struct db *db, struct migrations *all, size_t target,
+                    void (*step)(const struct migration *m, bool up), struct arena *a,
+                    struct str *problem)
+{
+    while (all->applied != target) {
+        bool up = all->applied < target;
+        struct migration *m = &all->list[up ? all->applied : all->applied - 1];
+        step(m, up);
+        enum err e = run_one(db, m, up, a, problem);
+        if (e != ERR_OK) {
+            return e;
+        }
+        m->applied = up;
+        all->applied = up ? all->applied + 1 : all->applied - 1;
+    }
+    return ERR_OK;
+}

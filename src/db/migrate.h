@@ -1,0 +1,33 @@
+/* Migrations: numbered SQL with an up and a down, embedded in the binary, written once with type
+ * words that are expanded for the engine, each in a transaction of its own together with its row
+ * in the table `migration` (number, name, checksum, time). A database that is newer than the
+ * binary, or whose migrations have other checksums, is refused. */
+#pragma once
+
+#include "db/db.h"
+
+struct migration {
+    int64_t number;
+    struct str name;       /* "0001_initial" */
+    struct str up, down;   /* expanded SQL */
+    char checksum[65];     /* of both texts, hexadecimal */
+    bool applied;
+};
+
+struct migrations {
+    struct migration *list; /* by number; in the arena */
+    size_t count;
+    size_t applied; /* the first `applied` of the list are */
+};
+
+/* A connection for migrating; close it with db_close. */
+enum err migrate_open(const char *url, int64_t busy_timeout_ms, struct db **out, struct arena *a,
+                      struct str *problem) CHECKED;
+/* Reads what there is and what is applied. */
+enum err migrate_load(struct db *db, struct arena *a, struct migrations *out,
+                      struct str *problem) CHECKED;
+/* Applies or takes back, one by one, until exactly the first `target` migrations are applied.
+ * `step` is told of each before it runs. */
+enum err migrate_to(struct db *db, struct migrations *all, size_t target,
+                    void (*step)(const struct migration *m, bool up), struct arena *a,
+                    struct str *problem) CHECKED;

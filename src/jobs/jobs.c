@@ -1,0 +1,260 @@
+#include "jobs/jobs.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/erasure.h"
+#include "store/idempotency.h"
+
+/* A piece of 500 messages takes the writer some milliseconds; then others have their turn. */
+enum { PIECE = 500, PAUSE_MS = 20, LOOK_MS = 2000, PURGE_MS = 60 * 1000 };
+
+static const int64_t hour_us = 3600 * US_PER_SECOND;
+
+struct jobs {
+    struct app *app;
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards the fields up to the next blank line */
+    pthread_cond_t changed;
+    bool poked;
+    bool stopping;
+
+    int64_t next_purge_us; /* steady clock; the thread's own */
+};
+
+/* One piece for the writer. The jobs' thread waits until it is done. */
+struct piece {
+    struct work work; /* first, so that the one is found from the other */
+    struct jobs *jobs;
+    struct arena arena;
+    enum err (*run)(struct piece *piece, struct db *db, int64_t stamp);
+    bool done; /* under jobs->lock */
+    enum err result;
+
+    struct erasure erasure;
+    struct list_key at;   /* all before it is erased and committed */
+    struct list_key next; /* what `at` becomes with the commit */
+    bool more;            /* there is another piece to do */
+};
+
+/* --- waiting -------------------------------------------------------------------------------- */
+
+static struct timespec in_ms(int64_t ms)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_sec += ms / 1000;
+    at.tv_nsec += ms % 1000 * 1000000;
+    if (at.tv_nsec >= 1000000000) {
+        at.tv_sec++;
+        at.tv_nsec -= 1000000000;
+    }
+    return at;
+}
+
+/* Until the time is over or, if it matters, somebody has poked. False: it is time to stop. */
+static bool wait(struct jobs *jobs, int64_t ms, bool wake_by_poke)
+{
+    struct timespec until = in_ms(ms);
+    int code = 0;
+    pthread_mutex_lock(&jobs->lock);
+    while (!jobs->stopping && !(wake_by_poke && jobs->poked) && code == 0) {
+        code = pthread_cond_timedwait(&jobs->changed, &jobs->lock, &until);
+    }
+    if (wake_by_poke) {
+        jobs->poked = false;
+    }
+    bool go_on = !jobs->stopping;
+    pthread_mutex_unlock(&jobs->lock);
+    return go_on;
+}
+
+/* --- one piece in the writer ---------------------------------------------------------------- */
+
+static enum err piece_run(struct work *work, struct db *db, int64_t stamp)
+{
+    struct piece *piece = (struct piece *)work;
+    arena_reset(&piece->arena);
+    piece->next = piece->at;
+    piece->more = false;
+    return piece->run(piece, db, stamp);
+}
+
+static void piece_done(struct work *work, enum err e, bool batch_failed)
+{
+    struct piece *piece = (struct piece *)work;
+    (void)batch_failed;
+    pthread_mutex_lock(&piece->jobs->lock);
+    piece->result = e;
+    piece->done = true;
+    pthread_cond_broadcast(&piece->jobs->changed);
+    pthread_mutex_unlock(&piece->jobs->lock);
+}
+
+static enum err do_piece(struct piece *piece)
+{
+    struct jobs *jobs = piece->jobs;
+    piece->done = false;
+    piece->result = ERR_BUSY;
+    piece->work = (struct work){.run = piece_run, .done = piece_done};
+    if (!exec_write(jobs->app->exec, &piece->work)) {
+        return ERR_BUSY;
+    }
+    pthread_mutex_lock(&jobs->lock);
+    while (!piece->done) {
+        pthread_cond_wait(&jobs->changed, &jobs->lock);
+    }
+    pthread_mutex_unlock(&jobs->lock);
+    if (piece->result == ERR_OK) {
+        piece->at = piece->next;
+    }
+    return piece->result;
+}
+
+/* Piece after piece until there are no more. What fails is tried again the next time. */
+static void do_pieces(struct jobs *jobs, struct piece *piece, const char *what)
+{
+    enum err e = ERR_OK;
+    piece->jobs = jobs;
+    arena_init(&piece->arena);
+    do {
+        e = do_piece(piece);
+    } while (e == ERR_OK && piece->more && wait(jobs, PAUSE_MS, false));
+    if (e != ERR_OK) {
+        log_warning("background work put off what=%s code=%s", what, err_code(e));
+    }
+    arena_fini(&piece->arena);
+}
+
+/* --- what there is to do -------------------------------------------------------------------- */
+
+static enum err erase_piece(struct piece *piece, struct db *db, int64_t stamp)
+{
+    bool over = false;
+    enum err e = store_erasure_step(db, &piece->arena, stamp, clock_now_us(), &piece->erasure,
+                                    PIECE, &piece->next, &over);
+    piece->more = !over;
+    return e;
+}
+
+static bool find_erasure(struct jobs *jobs, struct erasure *out)
+{
+    struct db *db;
+    bool found = false;
+    enum err e = exec_read_begin(jobs->app->exec, &db);
+    if (e == ERR_OK) {
+        e = store_erasure_next(db, out, &found);
+        exec_read_end(jobs->app->exec, db);
+    }
+    return e == ERR_OK && found;
+}
+
+/* One request; true if it is done, and there may be another. */
+static bool erase_one(struct jobs *jobs)
+{
+    struct piece piece = {.run = erase_piece, .at = {.n = INT64_MIN}};
+    if (!find_erasure(jobs, &piece.erasure)) {
+        return false;
+    }
+    do_pieces(jobs, &piece, "erasure");
+    return piece.result == ERR_OK && !piece.more;
+}
+
+static int64_t answers_before_us(const struct jobs *jobs)
+{
+    return clock_now_us() - jobs->app->conf->idempotency_hours * hour_us;
+}
+
+/* An ended session is still worth an answer of its own for a while. */
+static int64_t sessions_before_us(void)
+{
+    return clock_now_us() - 24 * hour_us;
+}
+
+static enum err purge_piece(struct piece *piece, struct db *db, int64_t stamp)
+{
+    int64_t answers = 0;
+    int64_t sessions = 0;
+    (void)stamp;
+    enum err e = store_idempotency_purge(db, answers_before_us(piece->jobs), PIECE, &answers);
+    if (e == ERR_OK) {
+        e = store_purge_sessions(db, sessions_before_us(), PIECE, &sessions);
+    }
+    piece->more = answers == PIECE || sessions == PIECE;
+    return e;
+}
+
+static bool is_purge_due(struct jobs *jobs)
+{
+    struct db *db;
+    bool any = false;
+    int64_t now_us = clock_steady_us();
+    if (now_us < jobs->next_purge_us) {
+        return false;
+    }
+    jobs->next_purge_us = now_us + PURGE_MS * INT64_C(1000);
+    enum err e = exec_read_begin(jobs->app->exec, &db);
+    if (e == ERR_OK) {
+        e = store_purge_any(db, answers_before_us(jobs), sessions_before_us(), &any);
+        exec_read_end(jobs->app->exec, db);
+    }
+    return e == ERR_OK && any;
+}
+
+static void *jobs_main(void *arg)
+{
+    struct jobs *jobs = arg;
+    while (wait(jobs, LOOK_MS, true)) {
+        while (erase_one(jobs) && wait(jobs, PAUSE_MS, false)) {
+        }
+        if (is_purge_due(jobs)) {
+            struct piece piece = {.run = purge_piece};
+            do_pieces(jobs, &piece, "purge");
+        }
+    }
+    return NULL;
+}
+
+/* --- start and stop ------------------------------------------------------------------------- */
+
+struct jobs *jobs_start(struct app *app)
+{
+    struct jobs *jobs = mem_alloc_zero(sizeof(*jobs));
+    pthread_condattr_t steady;
+    jobs->app = app;
+    pthread_mutex_init(&jobs->lock, NULL);
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    pthread_cond_init(&jobs->changed, &steady);
+    pthread_condattr_destroy(&steady);
+    if (pthread_create(&jobs->thread, NULL, jobs_main, jobs) != 0) {
+        abort();
+    }
+    return jobs;
+}
+
+void jobs_poke(struct jobs *jobs)
+{
+    pthread_mutex_lock(&jobs->lock);
+    jobs->poked = true;
+    pthread_cond_broadcast(&jobs->changed);
+    pthread_mutex_unlock(&jobs->lock);
+}
+
+void jobs_stop(struct jobs *jobs)
+{
+    if (jobs == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&jobs->lock);
+    jobs->stopping = true;
+    pthread_cond_broadcast(&jobs->changed);
+    pthread_mutex_unlock(&jobs->lock);
+    pthread_join(jobs->thread, NULL);
+    pthread_cond_destroy(&jobs->changed);
+    pthread_mutex_destroy(&jobs->lock);
+    free(jobs);
+}

@@ -1,0 +1,35 @@
+/* What all requests share; made at start, read-only afterwards but for what has its own lock. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "base/conf.h"
+#include "chat/call.h"
+#include "db/exec.h"
+#include "http/server.h"
+
+struct router;
+struct throttle;
+
+/* Counters for /metrics. */
+struct app_metrics {
+    atomic_int_fast64_t answers[6]; /* by first digit of the status */
+    atomic_int_fast64_t answer_us;  /* sum of the times from request line to answer */
+    atomic_int_fast64_t throttled;
+    int64_t started_us;             /* wall clock */
+};
+
+struct app {
+    const struct conf *conf;
+    struct chat_limits limits;
+    struct exec *exec;
+    struct http_server *server;
+    struct router *router;
+    struct throttle *throttle;
+    struct app_metrics metrics;
+    atomic_bool stopping;
+};
+
+/* Handlers of the HTTP server; `context` is the struct app. */
+void serve_handle(struct http_exchange *x, void *context);
+void serve_sent(struct http_exchange *x, void *context);

@@ -1,0 +1,129 @@
+#include "serve/identify.h"
+
+#include "base/clock.h"
+#include "chat/account.h"
+#include "chat/session.h"
+#include "crypto/hash.h"
+#include "crypto/token.h"
+#include "serve/app.h"
+
+enum { BASIC_MAX = 1024 };
+
+/* The first word of the header; *rest is what stands behind it. */
+static struct str first_word(struct str header, struct str *rest)
+{
+    *rest = str_trim(header);
+    struct str word = str_cut(rest, ' ');
+    *rest = rest->p == NULL ? STR("") : str_trim(*rest);
+    return word;
+}
+
+enum scheme identify_scheme(const struct req *r)
+{
+    struct str rest;
+    struct str word = first_word(r->authorization, &rest);
+    if (str_eq(word, STR("Bearer"))) { /* simplejwt compares exactly, DRF's Token does not */
+        return SCHEME_BEARER;
+    }
+    if (str_eq_nocase(word, STR("Token"))) {
+        return SCHEME_TOKEN;
+    }
+    bool basic = str_eq_nocase(word, STR("Basic")) && r->app->conf->auth_basic;
+    return basic ? SCHEME_BASIC : SCHEME_NONE;
+}
+
+static enum err bad_token(struct req *r, const char *message)
+{
+    r->token_message = str_of(message);
+    return ERR_TOKEN_INVALID;
+}
+
+static enum err identify_bearer(struct req *r, struct str token)
+{
+    struct jwt_claims claims;
+    if (token.n == 0 || str_contains_byte(token, ' ')) {
+        return ERR_AUTH_HEADER;
+    }
+    enum jwt_result result = jwt_check(r->arena, r->app->limits.secret_key, token,
+                                       clock_now_us() / US_PER_SECOND, &claims);
+    if (result == JWT_NO_USER) {
+        r->detail = STR("Token contained no recognizable user identification");
+        return ERR_TOKEN_INVALID;
+    }
+    if (result != JWT_OK) {
+        return bad_token(r, "Token is invalid or expired");
+    }
+    if (claims.token_type != TOKEN_ACCESS) {
+        return bad_token(r, "Token has wrong type");
+    }
+    enum err e = chat_identify_jwt(&r->call, &claims, &r->user, &r->session);
+    return e == ERR_TOKEN_INVALID ? bad_token(r, "Token is invalid or expired") : e;
+}
+
+static enum err identify_token(struct req *r, struct str key)
+{
+    if (key.n == 0) {
+        r->detail = STR("Invalid token header. No credentials provided.");
+        return ERR_AUTH_FAILED;
+    }
+    if (str_contains_byte(key, ' ')) {
+        r->detail = STR("Invalid token header. Token string should not contain spaces.");
+        return ERR_AUTH_FAILED;
+    }
+    enum err e = chat_identify_token(&r->call, key, &r->user, &r->session);
+    if (e == ERR_TOKEN_INVALID || e == ERR_USER_NOT_FOUND) {
+        r->detail = STR("Invalid token.");
+        return ERR_AUTH_FAILED;
+    }
+    if (e == ERR_USER_INACTIVE) {
+        r->detail = STR("User inactive or deleted.");
+        return ERR_AUTH_FAILED;
+    }
+    return e;
+}
+
+static enum err identify_basic(struct req *r, struct str encoded)
+{
+    struct str decoded = STR_NULL;
+    bool good = encoded.n > 0 && encoded.n <= BASIC_MAX &&
+                base64_decode(r->arena, encoded, &decoded) && str_contains_byte(decoded, ':');
+    if (!good) {
+        r->detail = STR("Invalid basic header. Credentials not correctly base64 encoded.");
+        return ERR_AUTH_FAILED;
+    }
+    struct str password = decoded;
+    struct str name = str_cut(&password, ':');
+    enum err e = chat_password_check(&r->call, name, password, &r->user);
+    if (e == ERR_BAD_LOGIN) {
+        r->detail = STR("Invalid username/password.");
+        return ERR_AUTH_FAILED;
+    }
+    return e;
+}
+
+enum err identify(struct req *r)
+{
+    struct str rest;
+    (void)first_word(r->authorization, &rest);
+    enum err e = ERR_OK;
+    switch (identify_scheme(r)) {
+    case SCHEME_NONE: return ERR_OK;
+    case SCHEME_BEARER: e = identify_bearer(r, rest); break;
+    case SCHEME_TOKEN: e = identify_token(r, rest); break;
+    case SCHEME_BASIC: e = identify_basic(r, rest); break;
+    }
+    if (e == ERR_OK) {
+        r->call.me = &r->user;
+        r->call.session_id = r->session.id;
+    }
+    return e;
+}
+
+enum err identify_again(struct req *r)
+{
+    if (r->call.me == NULL) {
+        return ERR_OK;
+    }
+    enum err e = chat_identify_again(&r->call, r->session.id, r->user.id, &r->user);
+    return e == ERR_TOKEN_INVALID ? bad_token(r, "Token is invalid or expired") : e;
+}

@@ -1,0 +1,16 @@
+/* Who is calling: `Authorization` by itself decides; if it is bad, 401. */
+#pragma once
+
+#include "serve/route.h"
+
+enum scheme { SCHEME_NONE, SCHEME_BEARER, SCHEME_TOKEN, SCHEME_BASIC };
+
+/* Which scheme the header names; others count as none, as DRF's authenticators pass them over. */
+enum scheme identify_scheme(const struct req *r);
+
+/* Sets r->user, r->session, r->call.me. Anonymous is no error here. r->call.db must be in a
+ * transaction. Basic takes as long as a password hash: on the slow pool only. */
+enum err identify(struct req *r) CHECKED;
+
+/* Is the caller still who he was when the request was queued? In the transaction that writes. */
+enum err identify_again(struct req *r) CHECKED;

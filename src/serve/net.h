@@ -1,0 +1,11 @@
+/* Addresses, networks, host names: the lists of ALLOWED_HOSTS, TRUSTED_PROXIES, METRICS_ALLOW. */
+#pragma once
+
+#include "base/arena.h"
+
+/* Is the numeric address in the comma-separated list of addresses and networks ("10.0.0.0/8")? */
+bool net_address_in(struct str address, const char *list);
+
+/* Is a Host header allowed by Django's rules: exact, ".example.com" with subdomains, "*"? Port and
+ * case do not count. Malformed hosts never are. */
+bool net_host_allowed(struct str host, const char *list);

@@ -1,0 +1,629 @@
+/* The life of a request, from the HTTP thread that read it to the reply:
+ *
+ *   route, host, preflight, negotiation     HTTP thread
+ *   identify, authorise, throttle, method   HTTP thread, in a read snapshot
+ *   decode body and query                   the same
+ *   READ   object, handler                  the same; the reply goes out at once
+ *   WRITE  [slow stage: the slow pool]      then the writer: the caller again, object, kept
+ *          answer, handler, commit; the reply goes out after the commit
+ *
+ * With Basic the password hash comes first, so the whole first part runs on the slow pool. */
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/utf8.h"
+#include "chat/session.h"
+#include "crypto/random.h"
+#include "http/charset.h"
+#include "serve/app.h"
+#include "serve/identify.h"
+#include "serve/idempotency.h"
+#include "serve/input.h"
+#include "serve/net.h"
+#include "serve/options.h"
+#include "serve/reply.h"
+#include "serve/router.h"
+#include "serve/throttle.h"
+
+enum { TOUCH_INTERVAL_S = 60, REQUEST_ID_MAX = 128 };
+
+static const struct renderer renderers[] = {{{"application/json", 16}, {"json", 4}}};
+
+/* --- what the request says of itself ----------------------------------------------------- */
+
+static bool is_safe_id(struct str id)
+{
+    for (size_t i = 0; i < id.n; i++) {
+        char c = id.p[i];
+        bool safe = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                    strchr("-_.:/+=", c) != NULL;
+        if (c == '\0' || !safe) {
+            return false;
+        }
+    }
+    return id.n > 0 && id.n <= REQUEST_ID_MAX;
+}
+
+static struct str request_id(struct req *r)
+{
+    struct str sent = http_request_header(r->x, "X-Request-ID");
+    if (is_safe_id(sent)) {
+        return arena_copy(r->arena, sent);
+    }
+    char *text = arena_alloc(r->arena, UUID_TEXT + 1);
+    uuid_format(random_uuid_v7(), text);
+    return (struct str){text, UUID_TEXT};
+}
+
+/* The last address in X-Forwarded-For that is not one of our proxies. */
+static struct str client_address(struct req *r)
+{
+    const char *proxies = r->app->conf->trusted_proxies;
+    struct str peer = r->x->peer;
+    if (!net_address_in(peer, proxies)) {
+        return peer;
+    }
+    struct str rest = http_request_header(r->x, "X-Forwarded-For");
+    struct str found = peer;
+    while (rest.n > 0) {
+        size_t cut = rest.n;
+        while (cut > 0 && rest.p[cut - 1] != ',') {
+            cut--;
+        }
+        struct str hop = str_trim((struct str){rest.p + cut, rest.n - cut});
+        rest.n = cut > 0 ? cut - 1 : 0;
+        if (hop.n == 0 || hop.n > 64) {
+            break;
+        }
+        found = hop;
+        if (!net_address_in(hop, proxies)) {
+            break;
+        }
+    }
+    return arena_copy(r->arena, found);
+}
+
+static void set_base_url(struct req *r, struct str host)
+{
+    const struct conf *conf = r->app->conf;
+    if (conf->public_url[0] != '\0') {
+        r->base_url = str_of(conf->public_url);
+        return;
+    }
+    const char *scheme = "http";
+    if (net_address_in(r->x->peer, conf->trusted_proxies) &&
+        str_eq_nocase(http_request_header(r->x, "X-Forwarded-Proto"), STR("https"))) {
+        scheme = "https";
+    }
+    r->base_url = arena_printf(r->arena, "%s://%.*s", scheme, STR_ARG(host));
+}
+
+/* Headers are read on the HTTP thread, all that anybody may need later. */
+static struct req *req_new(struct http_exchange *x, struct app *app)
+{
+    struct req *r = ARENA_NEW(&x->arena, struct req);
+    r->x = x;
+    r->app = app;
+    r->arena = &x->arena;
+    x->app = r;
+    r->request_id = request_id(r);
+    r->authorization = http_request_header(x, "Authorization");
+    r->content_type = http_request_header(x, "Content-Type");
+    r->idempotency_key = http_request_header(x, "Idempotency-Key");
+    r->if_match = http_request_header(x, "If-Match");
+    r->user_agent = charset_repair(r->arena, http_request_header(x, "User-Agent"));
+    r->origin = http_request_header(x, "Origin");
+    r->address = client_address(r);
+    r->call = (struct call){.arena = r->arena,
+                            .now_us = clock_now_us(),
+                            .limits = &app->limits,
+                            .problems = &r->problems};
+    reply_reset(r);
+    return r;
+}
+
+/* --- before the database ----------------------------------------------------------------- */
+
+static enum err check_host(struct req *r)
+{
+    struct str host = http_request_header(r->x, "Host");
+    if (net_address_in(r->x->peer, r->app->conf->trusted_proxies)) {
+        struct str forwarded = http_request_header(r->x, "X-Forwarded-Host");
+        host = forwarded.p != NULL ? forwarded : host;
+    }
+    if (!net_host_allowed(host, r->app->conf->allowed_hosts)) {
+        r->detail = STR("Invalid HTTP_HOST header. You may need to add it to ALLOWED_HOSTS.");
+        return ERR_BAD_HOST;
+    }
+    set_base_url(r, host);
+    return ERR_OK;
+}
+
+static enum err choose_format(struct req *r, struct str suffix)
+{
+    struct str format = query_get(&r->query, STR("format"));
+    if (format.p == NULL || format.n == 0) {
+        format = suffix;
+    }
+    /* ?format= wins over Accept; what it names must exist. */
+    struct str accept = http_request_header(r->x, "Accept");
+    enum err e = accept_choose(accept, format, renderers, COUNT_OF(renderers), &r->accept);
+    return e;
+}
+
+static enum err find_route(struct req *r)
+{
+    struct str suffix;
+    r->path_sent = r->x->path;
+    r->path = query_unescape(r->arena, r->x->path, false);
+    if (!router_find(r->app->router, r, r->path, &suffix)) {
+        r->resource = NULL;
+    }
+    if (r->x->query.p != NULL) {
+        enum err e = query_parse(r->arena, r->x->query, &r->query);
+        if (e != ERR_OK) {
+            r->detail = QUERY_TOO_MANY;
+            return e;
+        }
+    }
+    if (r->resource == NULL) {
+        (void)choose_format(r, STR_NULL); /* for the shape of the error */
+        return ERR_NOT_FOUND;
+    }
+    r->route = router_method(r->resource, r->x->method);
+    if (r->route != NULL) {
+        r->status = r->route->status;
+    }
+    return choose_format(r, suffix);
+}
+
+/* --- in a snapshot: who, may he, how often ------------------------------------------------ */
+
+/* The access of a method that the resource does not have is that of its first one. */
+static const struct route *access_route(const struct req *r)
+{
+    return r->route != NULL ? r->route : &r->resource->methods[0];
+}
+
+static enum err authorise(struct req *r, enum access access)
+{
+    switch (access) {
+    case ACCESS_ANYONE:
+    case ACCESS_IGNORE: return ERR_OK;
+    case ACCESS_USER: return r->call.me == NULL ? ERR_NOT_AUTHENTICATED : ERR_OK;
+    case ACCESS_ADMIN:
+        if (r->call.me == NULL) {
+            return ERR_NOT_AUTHENTICATED;
+        }
+        return call_is_admin(&r->call) ? ERR_OK : ERR_FORBIDDEN;
+    case ACCESS_UNDECLARED: break;
+    }
+    return ERR_INTERNAL;
+}
+
+static enum err throttled(struct req *r, int64_t wait_s)
+{
+    atomic_fetch_add(&r->app->metrics.throttled, 1);
+    r->retry_after_s = wait_s;
+    r->detail = arena_printf(r->arena,
+                             "Request was throttled. Expected available in %lld second%s.",
+                             (long long)wait_s, wait_s == 1 ? "" : "s");
+    return ERR_THROTTLED;
+}
+
+static enum err throttle(struct req *r, const struct route *route)
+{
+    const struct conf *conf = r->app->conf;
+    int64_t wait_s = 0;
+    if (route->throttle == THROTTLE_NEVER) {
+        return ERR_OK;
+    }
+    bool fits = true;
+    if (r->call.me != NULL) {
+        struct str who = {(const char *)r->user.id.b, sizeof(r->user.id.b)};
+        fits = throttle_take(r->app->throttle, conf->throttle_user, "user", who, &wait_s);
+    } else {
+        fits = throttle_take(r->app->throttle, conf->throttle_anon, "anon", r->address, &wait_s);
+    }
+    if (fits && route->throttle == THROTTLE_REGISTER) {
+        fits = throttle_take(r->app->throttle, conf->throttle_register, "register", r->address,
+                             &wait_s);
+    }
+    return fits ? ERR_OK : throttled(r, wait_s);
+}
+
+/* Whose password is being guessed: the address and the name, or the signed-in user. */
+static struct str login_key(struct req *r)
+{
+    if (r->call.me != NULL) {
+        return (struct str){(const char *)r->user.id.b, sizeof(r->user.id.b)};
+    }
+    struct str name = STR("");
+    for (size_t i = 0; i < r->route->input_count; i++) {
+        bool identifies = str_in_list(str_of(r->route->input[i].name), "username,email");
+        if (identifies && r->input[i].text.n > 0) {
+            name = r->input[i].text;
+        }
+    }
+    return arena_printf(r->arena, "%.*s %.*s", STR_ARG(r->address),
+                        STR_ARG(utf8_fold(r->arena, name)));
+}
+
+/* Failed log-ins: looked at before the password is hashed, counted when it was wrong. */
+static enum err throttle_login(struct req *r)
+{
+    int64_t wait_s = 0;
+    if (r->route->throttle != THROTTLE_LOGIN ||
+        throttle_peek(r->app->throttle, r->app->conf->throttle_login, "login", login_key(r),
+                      &wait_s)) {
+        return ERR_OK;
+    }
+    return throttled(r, wait_s);
+}
+
+static void count_failed_login(struct req *r, enum err e)
+{
+    int64_t wait_s;
+    if (r->route->throttle == THROTTLE_LOGIN && (e == ERR_BAD_LOGIN || e == ERR_INVALID)) {
+        if (!throttle_take(r->app->throttle, r->app->conf->throttle_login, "login", login_key(r),
+                           &wait_s)) {
+            log_warning("log-ins throttled address=%.*s", STR_ARG(r->address));
+        }
+    }
+}
+
+struct touch {
+    struct work work;
+    struct arena arena;
+    const struct chat_limits *limits;
+    struct uuid session_id;
+    struct uuid user_id;
+};
+
+static enum err touch_run(struct work *work, struct db *db, int64_t stamp)
+{
+    struct touch *touch = (struct touch *)work;
+    struct call call = {.db = db,
+                        .arena = &touch->arena,
+                        .now_us = clock_now_us(),
+                        .stamp = stamp,
+                        .limits = touch->limits};
+    return chat_session_touch(&call, touch->session_id, touch->user_id);
+}
+
+static void touch_done(struct work *work, enum err e, bool batch_failed)
+{
+    struct touch *touch = (struct touch *)work;
+    (void)e;
+    (void)batch_failed;
+    arena_fini(&touch->arena);
+    free(touch);
+}
+
+/* "Last used" is written once a minute, beside the request. */
+static void touch_session(struct req *r)
+{
+    bool due = r->call.me != NULL && !uuid_is_zero(r->session.id) &&
+               r->call.now_us - r->session.last_used_at > TOUCH_INTERVAL_S * US_PER_SECOND;
+    if (!due) {
+        return;
+    }
+    struct touch *touch = mem_alloc_zero(sizeof(*touch));
+    touch->work.run = touch_run;
+    touch->work.done = touch_done;
+    touch->limits = &r->app->limits;
+    touch->session_id = r->session.id;
+    touch->user_id = r->user.id;
+    arena_init(&touch->arena);
+    if (!exec_write(r->app->exec, &touch->work)) {
+        touch_done(&touch->work, ERR_BUSY, true);
+    }
+}
+
+static enum err check_path_ids(const struct req *r)
+{
+    for (size_t i = 0; i < COUNT_OF(r->path_ids); i++) {
+        if (r->path_ids[i].text.p != NULL && !r->path_ids[i].valid) {
+            return ERR_NOT_FOUND;
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err method_not_allowed(struct req *r)
+{
+    r->detail = arena_printf(r->arena, "Method \"%.*s\" not allowed.",
+                             STR_ARG(charset_repair(r->arena, r->x->method)));
+    return ERR_METHOD;
+}
+
+/* Everything up to the decoded input; r->call.db is in a transaction if the route or the caller's
+ * credentials need one. */
+static enum err admit(struct req *r)
+{
+    const struct route *access = access_route(r);
+    enum err e = access->access == ACCESS_IGNORE ? ERR_OK : identify(r);
+    if (e == ERR_OK) {
+        touch_session(r);
+        e = authorise(r, access->access);
+    }
+    if (e == ERR_OK) {
+        e = throttle(r, access);
+    }
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (str_eq(r->x->method, STR("OPTIONS"))) {
+        options_write(r);
+        return ERR_OK;
+    }
+    if (r->route == NULL) {
+        return method_not_allowed(r);
+    }
+    e = check_path_ids(r);
+    if (e == ERR_OK) {
+        e = input_read_filters(r);
+    }
+    return e;
+}
+
+/* --- object, body, handler ----------------------------------------------------------------- */
+
+static enum err find_object(struct req *r)
+{
+    return r->route->object != NULL ? r->route->object(r) : ERR_OK;
+}
+
+static enum err run_read(struct req *r)
+{
+    enum err e = find_object(r);
+    if (e == ERR_OK && r->body_error != ERR_OK) {
+        return r->body_error;
+    }
+    if (e == ERR_OK && r->problems.first != NULL) {
+        return ERR_INVALID;
+    }
+    return e == ERR_OK ? r->route->handle(r) : e;
+}
+
+static enum err run_write(struct req *r)
+{
+    bool replayed = false;
+    enum err e = identify_again(r);
+    if (e == ERR_OK) {
+        e = authorise(r, r->route->access);
+    }
+    if (e == ERR_OK) {
+        e = find_object(r);
+    }
+    if (e == ERR_OK) {
+        e = idempotency_find(r, &replayed);
+    }
+    if (e == ERR_OK && !replayed) {
+        e = r->route->handle(r);
+        if (e == ERR_OK) {
+            e = idempotency_keep(r);
+        }
+    }
+    return e;
+}
+
+/* --- the executor's side -------------------------------------------------------------------- */
+
+static struct req *req_of(struct work *work)
+{
+    return (struct req *)((char *)work - offsetof(struct req, work));
+}
+
+static enum err write_run(struct work *work, struct db *db, int64_t stamp)
+{
+    struct req *r = req_of(work);
+    reply_reset(r);
+    r->call.db = db;
+    r->call.stamp = stamp;
+    r->call.now_us = clock_now_us();
+    return run_write(r);
+}
+
+static void write_done(struct work *work, enum err e, bool batch_failed)
+{
+    struct req *r = req_of(work);
+    if (batch_failed) {
+        reply_reset(r);
+        if (e != ERR_STORAGE_FULL && e != ERR_OUTCOME_UNKNOWN && e != ERR_INTERNAL) {
+            e = ERR_UNAVAILABLE;
+        }
+    } else {
+        count_failed_login(r, e);
+    }
+    reply_send(r, e == ERR_OK ? r->kept_error : e);
+}
+
+/* Queues the request to the writer; the exchange is deferred. */
+static void submit_write(struct req *r)
+{
+    r->work = (struct work){.run = write_run, .done = write_done};
+    if (!exec_write(r->app->exec, &r->work)) {
+        reply_send(r, ERR_BUSY);
+    }
+}
+
+static enum err slow_run(struct work *work, struct db *db, int64_t stamp)
+{
+    struct req *r = req_of(work);
+    (void)stamp;
+    r->call.db = db;
+    return r->route->slow(r);
+}
+
+static void slow_done(struct work *work, enum err e, bool batch_failed)
+{
+    struct req *r = req_of(work);
+    (void)batch_failed;
+    if (e == ERR_OK) {
+        submit_write(r);
+        return;
+    }
+    count_failed_login(r, e);
+    reply_send(r, e);
+}
+
+/* The exchange is deferred already. */
+static void submit_slow(struct req *r)
+{
+    r->work = (struct work){.run = slow_run, .done = slow_done};
+    if (!exec_slow(r->app->exec, &r->work)) {
+        reply_send(r, ERR_BUSY);
+    }
+}
+
+/* --- the two ways in ------------------------------------------------------------------------ */
+
+/* Asked once the filters are decoded. */
+static bool needs_writer(const struct req *r)
+{
+    return r->route->db == ROUTE_WRITE || (r->route->writes != NULL && r->route->writes(r));
+}
+
+/* Admits the request and, unless the writer must do it, answers it. *to_writer: it is admitted, its
+ * input is good, and it has still to run. */
+static enum err admit_and_read(struct req *r, bool *to_writer)
+{
+    *to_writer = false;
+    enum err e = admit(r);
+    if (e != ERR_OK || r->route == NULL || str_eq(r->x->method, STR("OPTIONS"))) {
+        return e;
+    }
+    r->body_error = input_read_body(r, r->content_type);
+    if (!needs_writer(r)) {
+        return run_read(r);
+    }
+    if (r->body_error != ERR_OK || r->problems.first != NULL) {
+        e = find_object(r); /* a foreign object is told before a bad body */
+        if (e != ERR_OK) {
+            return e;
+        }
+        return r->body_error != ERR_OK ? r->body_error : ERR_INVALID;
+    }
+    e = throttle_login(r);
+    *to_writer = e == ERR_OK;
+    return e;
+}
+
+static void go_on_writing(struct req *r)
+{
+    if (r->route->slow != NULL) {
+        submit_slow(r);
+    } else {
+        submit_write(r);
+    }
+}
+
+static enum err basic_run(struct work *work, struct db *db, int64_t stamp)
+{
+    struct req *r = req_of(work);
+    (void)stamp;
+    r->call.db = db;
+    return admit_and_read(r, &r->to_writer);
+}
+
+static void basic_done(struct work *work, enum err e, bool batch_failed)
+{
+    struct req *r = req_of(work);
+    (void)batch_failed;
+    if (e == ERR_OK && r->to_writer) {
+        go_on_writing(r);
+    } else {
+        reply_send(r, e);
+    }
+}
+
+static void handle_basic(struct req *r)
+{
+    r->work = (struct work){.run = basic_run, .done = basic_done};
+    http_defer(r->x);
+    if (!exec_slow(r->app->exec, &r->work)) {
+        reply_send(r, ERR_BUSY);
+    }
+}
+
+static bool needs_database(const struct req *r)
+{
+    const struct route *route = access_route(r);
+    return route->db != ROUTE_NONE ||
+           (route->access != ACCESS_IGNORE && identify_scheme(r) != SCHEME_NONE);
+}
+
+static void handle_here(struct req *r)
+{
+    struct db *db = NULL;
+    bool to_writer = false;
+    enum err e = ERR_OK;
+    if (needs_database(r)) {
+        e = exec_read_begin(r->app->exec, &db);
+        r->call.db = db;
+    }
+    if (e == ERR_OK) {
+        e = admit_and_read(r, &to_writer);
+    }
+    if (db != NULL) {
+        exec_read_end(r->app->exec, db);
+        r->call.db = NULL;
+    }
+    if (e == ERR_OK && to_writer) {
+        http_defer(r->x);
+        go_on_writing(r);
+    } else {
+        reply_send(r, e);
+    }
+}
+
+static bool is_preflight(const struct req *r)
+{
+    return str_eq(r->x->method, STR("OPTIONS")) && r->origin.p != NULL &&
+           http_request_header(r->x, "Access-Control-Request-Method").p != NULL;
+}
+
+void serve_handle(struct http_exchange *x, void *context)
+{
+    struct req *r = req_new(x, context);
+    enum err e = check_host(r);
+    if (e == ERR_OK) {
+        e = find_route(r);
+    }
+    if (e == ERR_OK && is_preflight(r)) {
+        r->preflight = true;
+        r->status = 204;
+        reply_send(r, ERR_OK);
+        return;
+    }
+    if (e != ERR_OK) {
+        reply_send(r, e);
+        return;
+    }
+    bool basic = access_route(r)->access != ACCESS_IGNORE && identify_scheme(r) == SCHEME_BASIC;
+    if (basic) {
+        handle_basic(r);
+    } else {
+        handle_here(r);
+    }
+}
+
+void serve_sent(struct http_exchange *x, void *context)
+{
+    struct app *app = context;
+    int64_t took_us = clock_steady_us() - x->started_us;
+    int first_digit = x->status / 100;
+    if (first_digit >= 0 && first_digit < 6) {
+        atomic_fetch_add(&app->metrics.answers[first_digit], 1);
+    }
+    atomic_fetch_add(&app->metrics.answer_us, took_us);
+    if (app->conf->access_log) {
+        struct req *r = x->app;
+        log_info("request method=%.*s path=%.*s status=%d us=%lld address=%.*s id=%.*s",
+                 STR_ARG(x->method), STR_ARG(x->path), x->status, (long long)took_us,
+                 STR_ARG(r->address), STR_ARG(r->request_id));
+    }
+}

@@ -1,0 +1,10 @@
+/* From a result to the answer on the wire: error bodies, headers. */
+#pragma once
+
+#include "serve/route.h"
+
+/* Throws away what a handler has written so far. */
+void reply_reset(struct req *r);
+
+/* Sends: r->out as it is for ERR_OK, else the body that tells the error. */
+void reply_send(struct req *r, enum err e);

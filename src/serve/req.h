@@ -1,0 +1,84 @@
+/* A request on its way: what the pipeline found out, what the handler may use, the reply. Owned by
+ * its exchange; one thread at a time. */
+#pragma once
+
+#include "base/problems.h"
+#include "chat/call.h"
+#include "db/exec.h"
+#include "http/accept.h"
+#include "http/query.h"
+#include "http/server.h"
+#include "json/write.h"
+#include "serve/field.h"
+
+struct app;
+struct route;
+struct resource;
+
+struct path_id {
+    struct str text;
+    struct uuid id;
+    bool valid;
+};
+
+struct req {
+    struct http_exchange *x;
+    struct app *app;
+    struct arena *arena;
+    const struct resource *resource;
+    const struct route *route;
+    struct str prefix;          /* "/api/", "/api/v1/", "/api/chats/": links keep it */
+    struct str path;            /* decoded */
+    struct str path_sent;       /* as sent, for links */
+    struct path_id path_ids[2]; /* in the order of the path */
+    struct query query;
+    struct value *input;        /* beside route->input */
+    struct value *filters;      /* beside route->query */
+    struct accept_choice accept;
+
+    struct call call;           /* what chat/ gets: db, arena, time, who */
+    struct user user;           /* the caller, if call.me != NULL */
+    struct session session;     /* how he came; zero for Basic */
+    struct str authorization;
+    struct str content_type;
+    struct str origin;
+    bool preflight;             /* a CORS preflight: answered before authentication */
+    struct str idempotency_key;
+    struct str if_match;
+    struct str user_agent;
+    struct str address;         /* the client's, behind trusted proxies */
+    struct str base_url;        /* "http://127.0.0.1:8000" for absolute links */
+    struct str request_id;
+
+    void *object;               /* what route->object found, for route->handle */
+    void *slow_result;          /* what route->slow made, for route->handle */
+
+    enum err body_error;        /* the body as a whole: told after the object was found */
+    enum err kept_error;        /* what the client is told although what was written is kept */
+    bool to_writer;             /* admitted, and the writer has still to run it */
+    struct problems problems;
+    struct str detail;          /* instead of the error's own text */
+    struct str token_message;   /* why a token is refused, for simplejwt's "messages" */
+    int64_t retry_after_s;
+    int status;                 /* of the reply; route->status unless the handler says otherwise */
+    struct json_out out;        /* the reply's body */
+    bool replay;                /* header Idempotent-Replay */
+    const char *content_type_out; /* of the reply, where it is not JSON; NULL: it is */
+    struct work work;
+};
+
+/* The decoded value of a declared field (asserts that it is declared); never NULL. */
+const struct value *req_input(const struct req *r, const char *name);
+const struct value *req_filter(const struct req *r, const char *name);
+static inline bool value_is_set(const struct value *v)
+{
+    return v->state == VALUE_SET;
+}
+/* Was the field sent, as a value or as null? For PATCH. */
+static inline bool value_is_sent(const struct value *v)
+{
+    return v->state != VALUE_ABSENT;
+}
+
+/* Adds a problem and returns ERR_INVALID: `return req_problem(r, "title", STR("..."))`. */
+enum err req_problem(struct req *r, const char *field, struct str text);

@@ -1,0 +1,58 @@
+/* A route: who may come, what it takes and gives, on which connection its handler runs. Handlers
+ * are straight-line code: validated input in, reply out; they open no transaction, take no lock
+ * and do not know their thread. */
+#pragma once
+
+#include "serve/field.h"
+#include "serve/req.h"
+
+enum access {
+    ACCESS_UNDECLARED, /* the server does not start */
+    ACCESS_ANYONE,     /* a bad Authorization header is 401 all the same */
+    ACCESS_IGNORE,     /* log-ins and the like: Authorization is not looked at */
+    ACCESS_USER,
+    ACCESS_ADMIN,
+};
+
+enum route_db { ROUTE_NONE, ROUTE_READ, ROUTE_WRITE };
+
+enum throttle_kind { THROTTLE_NORMAL, THROTTLE_NEVER, THROTTLE_LOGIN, THROTTLE_REGISTER };
+
+typedef enum err handler(struct req *r);
+
+struct route {
+    const char *method; /* NULL ends the list of a resource */
+    enum access access;
+    enum route_db db;
+    enum throttle_kind throttle;
+    const struct field *input;
+    size_t input_count;
+    const struct field *query;
+    size_t query_count;
+    /* Before the transaction, on the slow pool, with a connection for reading: password hashes. */
+    handler *slow;
+    /* Finds and authorises the object of the path; runs before the problems of the body are told. */
+    handler *object;
+    handler *handle;
+    /* Of a ROUTE_READ: must this request leave a row in the audit log? Then it runs on the writer.
+     * Asked once the caller and the filters are known; NULL: never. */
+    bool (*writes)(const struct req *r);
+    const struct shape *out; /* NULL: no body */
+    int status;              /* of success; a handler may set another */
+    bool secret;             /* the answer holds secrets: never stored, never cached */
+    bool idempotent;         /* takes Idempotency-Key */
+};
+
+enum { PATHS_MAX = 6, METHODS_MAX = 6, PATH_IDS_MAX = 2 };
+
+struct resource {
+    const char *name;              /* for OPTIONS: "Message List" */
+    const char *description;
+    const char *paths[PATHS_MAX];  /* below /api/, canonical one first: "users/{id}/"; a path that
+                                      begins with '/' stands outside /api/ */
+    struct route methods[METHODS_MAX + 1];
+};
+
+/* All of them; api/routes.c. */
+extern const struct resource *const api_resources[];
+extern const size_t api_resource_count;

@@ -1,0 +1,185 @@
+#include "store/message.h"
+
+#include "base/clock.h"
+#include "store/columns.h"
+#include "store/message_row.h"
+#include "store/queries.h"
+#include "store/system.h"
+
+/* For so long a clock that was set back does not take the times of messages with it. */
+enum { CLOCK_SLACK_US = 60 * US_PER_SECOND };
+
+/* --- finding ------------------------------------------------------------------------------ */
+
+enum err store_message_get(struct db *db, struct arena *a, struct uuid id, struct uuid reader_id,
+                           struct message *out, bool *found)
+{
+    struct db_rows rows;
+    enum err e = db_query(db, Q_MESSAGE_GET, ARGS(V_UUID(id)), &rows);
+    *found = e == ERR_OK && db_next(&rows);
+    if (*found) {
+        store_read_message(&rows, a, out);
+    }
+    e = db_end(&rows, e);
+    return e == ERR_OK && *found ? store_complete_messages(db, a, reader_id, out, 1) : e;
+}
+
+enum err store_message_sent_as(struct db *db, struct uuid sender_id, struct uuid client_id,
+                               struct uuid *id, uint8_t fingerprint[SHA256_SIZE], bool *found)
+{
+    struct db_rows rows;
+    enum err e = db_query(db, Q_MESSAGE_SENT_AS, ARGS(V_UUID(sender_id), V_UUID(client_id)), &rows);
+    *found = e == ERR_OK && db_next(&rows);
+    if (*found) {
+        struct str stored = db_blob(&rows, 1);
+        memset(fingerprint, 0, SHA256_SIZE);
+        memcpy(fingerprint, stored.p, stored.n < SHA256_SIZE ? stored.n : SHA256_SIZE);
+        *id = db_uuid(&rows, 0);
+    }
+    return db_end(&rows, e);
+}
+
+enum err store_message_is_in(struct db *db, struct uuid id, struct uuid conversation_id,
+                             bool *found)
+{
+    int64_t one;
+    return db_get_int(db, Q_MESSAGE_IS_IN, ARGS(V_UUID(id), V_UUID(conversation_id)), &one, found);
+}
+
+/* --- sending ------------------------------------------------------------------------------ */
+
+/* Sets seq, rev, sent_at, is_read. Within a conversation sent_at does not go back when the clock
+ * does, so that lists by time and by seq agree. */
+static enum err find_place(struct db *db, int64_t now_us, struct message *m, bool *found)
+{
+    struct db_rows rows;
+    enum err e = db_query(db, Q_MESSAGE_PLACE,
+                          ARGS(V_UUID(m->conversation_id), V_UUID(m->sender_id)), &rows);
+    *found = e == ERR_OK && db_next(&rows);
+    if (*found) {
+        int64_t before_us = db_int(&rows, 2);
+        bool set_back = before_us > now_us && before_us - now_us <= CLOCK_SLACK_US;
+        m->seq = db_int(&rows, 0);
+        m->rev = db_int(&rows, 1);
+        m->sent_at = set_back ? before_us : now_us;
+        m->is_read = db_int(&rows, 3) <= 1; /* nobody else is there */
+    }
+    return db_end(&rows, e);
+}
+
+static enum err insert_message(struct db *db, int64_t stamp, const uint8_t *fingerprint,
+                               const struct message *m)
+{
+    struct str digest = str_of_bytes(fingerprint, SHA256_SIZE);
+    return db_exec(db, Q_MESSAGE_ADD,
+                   ARGS(V_UUID(m->conversation_id), V_INT(m->seq), V_UUID(m->id),
+                        V_UUID(m->sender_id), V_TEXT(m->body), V_TEXT(m->metadata),
+                        V_UUID_OR_NULL(m->reply_to), V_UUID_OR_NULL(m->client_id),
+                        V_BLOB(digest), V_TIME(m->sent_at), V_INT(m->rev), V_INT(stamp)),
+                   NULL);
+}
+
+enum err store_message_add(struct db *db, int64_t stamp, int64_t now_us,
+                           const uint8_t *fingerprint, struct message *message, bool *added)
+{
+    const struct message *m = message;
+    enum err e = find_place(db, now_us, message, added);
+    if (e != ERR_OK || !*added) {
+        return e;
+    }
+    e = insert_message(db, stamp, fingerprint, m);
+    if (e == ERR_OK) {
+        e = db_exec(db, Q_MESSAGE_ADDED,
+                    ARGS(V_UUID(m->conversation_id), V_INT(m->seq), V_INT(m->rev),
+                         V_TIME(m->sent_at), V_INT(stamp)),
+                    NULL);
+    }
+    if (e == ERR_OK) {
+        e = db_exec(db, Q_MESSAGE_SENDER_READ,
+                    ARGS(V_UUID(m->conversation_id), V_UUID(m->sender_id), V_INT(m->seq),
+                         V_INT(stamp)),
+                    NULL);
+    }
+    return e == ERR_OK ? store_tally_add(db, "messages", 1) : e;
+}
+
+/* --- changing ----------------------------------------------------------------------------- */
+
+static enum err save(struct db *db, int64_t stamp, const struct message *m, int64_t removed)
+{
+    enum err e = db_exec(db, Q_MESSAGE_SAVE,
+                         ARGS(V_UUID(m->conversation_id), V_INT(m->seq), V_TEXT(m->body),
+                              V_TEXT(m->metadata), V_TIME_OR_NULL(m->edited_at),
+                              V_TIME_OR_NULL(m->deleted_at), V_TIME_OR_NULL(m->pinned_at),
+                              V_INT(m->rev), V_INT(stamp)),
+                         NULL);
+    if (e != ERR_OK) {
+        return e;
+    }
+    return db_exec(db, Q_MESSAGE_SAVED,
+                   ARGS(V_UUID(m->conversation_id), V_INT(m->rev), V_INT(removed), V_INT(stamp)),
+                   NULL);
+}
+
+enum err store_message_save(struct db *db, int64_t stamp, const struct message *message)
+{
+    return save(db, stamp, message, 0);
+}
+
+enum err store_message_bury(struct db *db, int64_t stamp, const struct message *message)
+{
+    enum err e = save(db, stamp, message, 1);
+    if (e == ERR_OK) {
+        e = db_exec(db, Q_HISTORY_WIPE, ARGS(V_UUID(message->id)), NULL);
+    }
+    return e == ERR_OK ? store_tally_add(db, "messages", -1) : e;
+}
+
+enum err store_message_read_all(struct db *db, int64_t stamp, struct uuid reader_id,
+                                int64_t *changed)
+{
+    return db_exec(db, Q_MESSAGE_READ_ALL, ARGS(V_UUID(reader_id), V_INT(stamp)), changed);
+}
+
+/* --- history ------------------------------------------------------------------------------ */
+
+enum err store_history_add(struct db *db, const struct message *message)
+{
+    int64_t written_at = message->edited_at != 0 ? message->edited_at : message->sent_at;
+    return db_exec(db, Q_HISTORY_ADD,
+                   ARGS(V_UUID(message->id), V_TEXT(message->body), V_TIME(written_at),
+                        V_UUID(message->sender_id)),
+                   NULL);
+}
+
+enum err store_history_count(struct db *db, struct uuid message_id, int64_t *out)
+{
+    return db_get_int(db, Q_HISTORY_COUNT, ARGS(V_UUID(message_id)), out, NULL);
+}
+
+static void read_version(struct db_rows *rows, struct arena *a, struct message_version *out)
+{
+    out->n = db_int(rows, 0);
+    out->body = arena_copy(a, db_text(rows, 1));
+    out->written_at = db_int(rows, 2);
+    store_read_user(rows, 3, a, &out->editor);
+}
+
+enum err store_history_list(struct db *db, struct arena *a, struct uuid message_id,
+                            const struct window *window, struct message_version **rows,
+                            size_t *count)
+{
+    struct db_rows found;
+    int query = window->descending ? Q_HISTORY_LIST_DESC : Q_HISTORY_LIST_ASC;
+    size_t n = 0;
+    *rows = ARENA_ARRAY(a, struct message_version, (size_t)window->limit + 1);
+    enum err e = db_query(db, query,
+                          ARGS(V_UUID(message_id), V_INT(window->after.n), V_INT(window->limit),
+                               V_INT(window->offset)),
+                          &found);
+    while (e == ERR_OK && n < (size_t)window->limit && db_next(&found)) {
+        read_version(&found, a, &(*rows)[n++]);
+    }
+    *count = n;
+    return db_end(&found, e);
+}

@@ -1,0 +1,41 @@
+/* Memberships. One is never deleted: it ends with left_at, and may begin again. Counts and roles
+ * are kept right by chat/participant.c, not here. */
+#pragma once
+
+#include "db/db.h"
+#include "store/model.h"
+
+struct member {
+    struct participant participant;
+    struct user user;
+};
+
+/* One who is in the conversation now. */
+enum err store_participant_get(struct db *db, struct uuid conversation_id, struct uuid user_id,
+                               struct participant *out, bool *found) CHECKED;
+enum err store_member_get(struct db *db, struct arena *a, struct uuid conversation_id,
+                          struct uuid user_id, struct member *out, bool *found) CHECKED;
+/* Those who are in it now, by joined_at and user id, as far as the window goes. */
+enum err store_member_list(struct db *db, struct arena *a, struct uuid conversation_id,
+                           const struct window *window, struct member **rows, size_t *count)
+    CHECKED;
+/* Those who are in it now, by user id; at most `limit`. */
+enum err store_participant_list(struct db *db, struct arena *a, struct uuid conversation_id,
+                                int64_t limit, struct participant **rows, size_t *count) CHECKED;
+/* The conversations that a user is in now. */
+enum err store_participant_conversations(struct db *db, struct arena *a, struct uuid user_id,
+                                         struct uuid **ids, size_t *count) CHECKED;
+enum err store_participant_count_of(struct db *db, struct uuid user_id, int64_t *out) CHECKED;
+/* Who is to own the conversation when it has no owner: the oldest moderator, else member. */
+enum err store_participant_heir(struct db *db, struct uuid conversation_id, struct participant *out,
+                                bool *found) CHECKED;
+
+/* Writes the whole row: a new membership, or one that changes, ends or begins again. */
+enum err store_participant_save(struct db *db, int64_t stamp, const struct participant *participant)
+    CHECKED;
+/* Ends all that are left, with one rev for all. */
+enum err store_participant_end_all(struct db *db, int64_t stamp, struct uuid conversation_id,
+                                   int64_t now_us, int64_t rev) CHECKED;
+/* The read position only grows; no rev is spent. */
+enum err store_participant_read(struct db *db, int64_t stamp, struct uuid conversation_id,
+                                struct uuid user_id, int64_t seq) CHECKED;

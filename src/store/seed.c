@@ -1,0 +1,56 @@
+#include "store/seed.h"
+
+#include "store/queries.h"
+
+/* Those that refer to others first. */
+static const char wipe[] =
+    "DELETE FROM erasure; DELETE FROM idempotency; DELETE FROM audit;"
+    "DELETE FROM message_history; DELETE FROM message; DELETE FROM participant;"
+    "DELETE FROM conversation; DELETE FROM session; DELETE FROM account_word;"
+    "DELETE FROM account;";
+
+enum err store_seed_is_empty(struct db *db, bool *empty)
+{
+    int64_t one;
+    bool found;
+    enum err e = db_get_int(db, Q_SEED_ANY_ACCOUNT, NO_ARGS, &one, &found);
+    *empty = !found;
+    return e;
+}
+
+enum err store_seed_wipe(struct db *db, struct arena *a, struct str *problem)
+{
+    return db_script(db, wipe, a, problem);
+}
+
+enum err store_seed_conversation(struct db *db, int64_t stamp,
+                                 const struct conversation *conversation)
+{
+    const struct conversation *c = conversation;
+    return db_exec(db, Q_SEED_CONVERSATION,
+                   ARGS(V_UUID(c->id), V_TEXT(c->title), V_TEXT(c->metadata),
+                        V_UUID(c->created_by), V_TIME(c->created_at), V_TIME(c->updated_at),
+                        V_INT(c->last_seq), V_INT(c->message_count),
+                        V_INT(c->participant_count), V_INT(c->rev), V_INT(stamp)),
+                   NULL);
+}
+
+enum err store_seed_message(struct db *db, int64_t stamp, const struct message *message)
+{
+    const struct message *m = message;
+    return db_exec(db, Q_SEED_MESSAGE,
+                   ARGS(V_UUID(m->conversation_id), V_INT(m->seq), V_UUID(m->id),
+                        V_UUID(m->sender_id), V_TEXT(m->body), V_TEXT(m->metadata),
+                        V_TIME(m->sent_at), V_INT(m->rev), V_INT(stamp)),
+                   NULL);
+}
+
+enum err store_seed_tally(struct db *db, const char *name, int64_t n)
+{
+    return db_exec(db, Q_SEED_TALLY, ARGS(V_TEXT(str_of(name)), V_INT(n)), NULL);
+}
+
+enum err store_seed_analyze(struct db *db, struct arena *a, struct str *problem)
+{
+    return db_script(db, "ANALYZE", a, problem);
+}

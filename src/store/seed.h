@@ -1,0 +1,18 @@
+/* Rows for demonstration and measuring, written straight: no rule is asked, and every kept value
+ * (last_seq, counts, revs) is the caller's to get right. Only for `confab seed-demo`. */
+#pragma once
+
+#include "db/db.h"
+#include "store/model.h"
+
+enum err store_seed_is_empty(struct db *db, bool *empty) CHECKED;
+/* Deletes all rows but the migrations and the shard's counter. In a transaction. */
+enum err store_seed_wipe(struct db *db, struct arena *a, struct str *problem) CHECKED;
+
+enum err store_seed_conversation(struct db *db, int64_t stamp,
+                                 const struct conversation *conversation) CHECKED;
+enum err store_seed_message(struct db *db, int64_t stamp, const struct message *message) CHECKED;
+enum err store_seed_tally(struct db *db, const char *name, int64_t n) CHECKED;
+
+/* Statistics for the planner; outside a transaction. */
+enum err store_seed_analyze(struct db *db, struct arena *a, struct str *problem) CHECKED;

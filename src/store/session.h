@@ -1,0 +1,31 @@
+/* Devices: a JWT log-in, a long-lived Token, a browser session. */
+#pragma once
+
+#include "db/db.h"
+#include "store/model.h"
+
+/* The session and its account, whatever their state. */
+enum err store_session_get(struct db *db, struct arena *a, struct uuid id, struct session *out,
+                           struct user *user, bool *found) CHECKED;
+enum err store_session_by_token(struct db *db, struct arena *a, struct str token_hash,
+                                struct session *out, struct user *user, bool *found) CHECKED;
+
+/* `token_hash` absent: none. */
+enum err store_session_add(struct db *db, const struct session *session, struct str token_hash,
+                           int64_t stamp) CHECKED;
+/* What can change of it. */
+enum err store_session_save(struct db *db, const struct session *session, int64_t stamp) CHECKED;
+enum err store_session_touch(struct db *db, struct uuid id, int64_t now_us) CHECKED;
+/* All of the user's but `keep`. */
+enum err store_session_revoke_others(struct db *db, struct uuid user_id, struct uuid keep,
+                                     int64_t now_us, int64_t stamp) CHECKED;
+/* All of the user's but the `keep_count` that were used last. */
+enum err store_session_revoke_unused(struct db *db, struct uuid user_id, int64_t keep_count,
+                                     int64_t now_us, int64_t stamp) CHECKED;
+
+/* Those of which something is still accepted, by created_at. */
+enum err store_session_list(struct db *db, struct arena *a, struct uuid user_id, int64_t now_us,
+                            const struct window *window, struct session **rows, size_t *count)
+    CHECKED;
+enum err store_session_count(struct db *db, struct uuid user_id, int64_t now_us, int64_t *out)
+    CHECKED;

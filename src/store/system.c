@@ -1,0 +1,29 @@
+#include "store/system.h"
+
+#include "crypto/random.h"
+#include "store/queries.h"
+
+enum err store_tally_add(struct db *db, const char *name, int64_t n)
+{
+    return db_exec(db, Q_TALLY_ADD, ARGS(V_TEXT(str_of(name)), V_INT(n)), NULL);
+}
+
+enum err store_tally_get(struct db *db, const char *name, int64_t *out)
+{
+    return db_get_int(db, Q_TALLY_GET, ARGS(V_TEXT(str_of(name))), out, NULL);
+}
+
+enum err store_audit_add(struct db *db, int64_t now_us, struct uuid actor, const char *action,
+                         struct uuid object_id, struct str detail)
+{
+    return db_exec(db, Q_AUDIT_ADD,
+                   ARGS(V_UUID(random_uuid_v7()), V_TIME(now_us), V_UUID(actor),
+                        V_TEXT(str_of(action)), V_UUID_OR_NULL(object_id), V_TEXT(detail)),
+                   NULL);
+}
+
+enum err store_erasure_add(struct db *db, const char *kind, struct uuid id, int64_t now_us)
+{
+    return db_exec(db, Q_ERASURE_ADD, ARGS(V_TEXT(str_of(kind)), V_UUID(id), V_TIME(now_us)),
+                   NULL);
+}

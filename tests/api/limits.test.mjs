@@ -1,0 +1,553 @@
+// Limits and hostile input: each has a clear answer, none is a 500, and the server lives on.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, test } from 'node:test';
+
+import { anonymous, makeCast, raw, register, say } from '../lib/client.mjs';
+import { contains, err, invalid, notFound, ok, show } from '../lib/expect.mjs';
+import { startServer } from '../lib/server.mjs';
+
+let server, api, cast, owner;
+const MIB = 1 << 20;
+
+before(async () => {
+    server = await startServer();
+    api = anonymous(server);
+    cast = await makeCast(server);
+    ({ owner } = cast);
+});
+after(() => server?.stop());
+afterEach(async () => {
+    assert.ok(await server.healthy(), `the server is gone:\n${server.log.slice(-4000)}`);
+});
+
+const messages = () => `${cast.path}messages/`;
+const JSON_TYPE = { 'content-type': 'application/json' };
+const JSON_LINE = 'Content-Type: application/json\r\n';
+const FORM_TYPE = { 'content-type': 'application/x-www-form-urlencoded' };
+const post = (body, headers = JSON_TYPE, more = {}) =>
+    owner.request('POST', messages(), { body, headers, ...more });
+const noServerError = (res) => assert.ok(res.status < 500, show(res));
+
+describe('bodies', () => {
+    // Exactly `size` bytes of a good request.
+    const sized = (size) => {
+        const head = '{"message_body": "fits", "nope": "';
+        return `${head}${'x'.repeat(size - head.length - 2)}"}`;
+    };
+
+    test('1 MiB fits, one byte more is 413', async () => {
+        ok(await post(sized(MIB)), 201);
+        err(await post(sized(MIB + 1)), 413, 'too_large');
+        err(await post(sized(MIB + 1), JSON_TYPE, { chunked: true }), 413, 'too_large');
+        ok(await post(sized(MIB), JSON_TYPE, { chunked: true }), 201);
+    });
+
+    test('3 MB of JSON, form and multipart are 413', async () => {
+        const big = 'x'.repeat(3_000_000);
+        err(await post(`{"message_body": "${big}"}`), 413, 'too_large');
+        err(await post(`message_body=${big}`, FORM_TYPE), 413, 'too_large');
+        const part = 'Content-Disposition: form-data; name="message_body"\r\n\r\n';
+        const multipart = { 'content-type': 'multipart/form-data; boundary=b' };
+        err(await post(`--b\r\n${part}${big}\r\n--b--\r\n`, multipart), 413, 'too_large');
+    });
+
+    test('a refused body leaves the connection or the next request sound', async () => {
+        err(await post(sized(MIB * 2)), 413);
+        await say(owner, cast, 'next');
+    });
+
+    test('BODY_SIZE_MAX', async (t) => {
+        const small = await startServer({ env: { BODY_SIZE_MAX: '1024' } });
+        t.after(() => small.stop());
+        const user = await register(small);
+        err(await user.patch('/api/users/me/', { first_name: 'x'.repeat(1200) }), 413, 'too_large');
+        ok(await user.patch('/api/users/me/', { first_name: 'x'.repeat(150) }));
+    });
+
+    test('JSON of depth 32, and deeper', async () => {
+        const nested = (depth) =>
+            `{"message_body": "deep", "nope": ${'['.repeat(depth - 1)}${']'.repeat(depth - 1)}}`;
+        ok(await post(nested(32)), 201);
+        err(await post(nested(33)), 400, 'parse_error');
+        err(await post(nested(100_000)), 400, 'parse_error');
+        const objects = `${'{"a":'.repeat(1000)}1${'}'.repeat(1000)}`;
+        err(await post(objects), 400, 'parse_error');
+    });
+
+    test('many keys, long keys, long numbers', async () => {
+        const keys = Array.from({ length: 20_000 }, (_, n) => `"k${n}":1`).join(',');
+        noServerError(await post(`{${keys},"message_body":"x"}`));
+        noServerError(await post(`{"${'k'.repeat(500_000)}":1,"message_body":"x"}`));
+        err(await post(`{"message_body": ${'9'.repeat(5000)}}`), 400);
+        noServerError(await post(`{"message_body": 1e400}`));
+        noServerError(await post(`{"message_body": -0.0}`));
+        noServerError(await post(`{"message_body": 123456789012345678901234567890}`));
+    });
+
+    test('1,001 form fields', async () => {
+        const fields = Array.from({ length: 1001 }, (_, n) => `f${n}=1`).join('&');
+        noServerError(await post(fields, FORM_TYPE));
+        ok(await post(`${fields.slice(0, 4000)}&message_body=x`, FORM_TYPE), 201, 400);
+    });
+
+    test('multipart that is broken in every way', async () => {
+        const type = (boundary) => ({
+            'content-type': `multipart/form-data; boundary=${boundary}`,
+        });
+        const part = 'Content-Disposition: form-data; name="message_body"\r\n\r\nx';
+        for (const [body, headers] of [
+            ['', type('b')],
+            ['--b', type('b')],
+            ['--b--', type('b')],
+            [`--b\r\n${part}`, type('b')],
+            [`--c\r\n${part}\r\n--c--\r\n`, type('b')],
+            [`--b\r\n\r\n\r\n--b--\r\n`, type('b')],
+            [`--b\r\n${part}\r\n--b--\r\n`, type('')],
+            [`--b\r\n${part}\r\n--b--\r\n`, type('x'.repeat(300))],
+            [`--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n`, type('b')],
+            [`--b\r\nContent-Disposition: form-data; name="\r\n\r\nx\r\n--b--\r\n`, type('b')],
+            [`--b\r\nContent-Disposition: ${'y'.repeat(70_000)}\r\n\r\nx\r\n--b--\r\n`, type('b')],
+            [`${'--b\r\n'.repeat(5000)}`, type('b')],
+            ['\u0000'.repeat(100), type('b')],
+        ]) {
+            ok(await post(body, headers), 400);
+        }
+    });
+});
+
+describe('paths, queries and headers', () => {
+    test('1,001 query parameters', async () => {
+        noServerError(await owner.get(`/api/users/me/?${'a&'.repeat(1000)}a`));
+        noServerError(await owner.get(`/api/messages/?${'q=x&'.repeat(1000)}q=y`));
+    });
+
+    test('long request lines, ids and headers', async () => {
+        const long = await owner.get(`/api/users/me/?q=${'x'.repeat(4200)}`);
+        ok(long, 200, 400, 414, 431);
+        for (const size of [100, 5000]) {
+            const id = 'a'.repeat(size);
+            ok(await owner.get(`/api/conversations/${id}/`), 404, 414);
+            ok(await owner.get(`/api/messages/${id}/`), 404, 414);
+            ok(await owner.get('/api/messages/', { conversation: id }), 400, 414);
+            ok(await owner.get('/api/users/', { search: id }), 200, 400, 414);
+        }
+        const huge = await raw(
+            server,
+            `GET /${'x'.repeat(100_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+        );
+        assert.match(huge, /^(HTTP\/1\.1 4\d\d |$)/);
+        const header = await raw(
+            server,
+            `GET /health/ HTTP/1.1\r\nHost: localhost\r\nX-Long: ${'y'.repeat(100_000)}\r\n\r\n`,
+        );
+        assert.match(header, /^(HTTP\/1\.1 4\d\d |$)/);
+    });
+
+    test('a long token', async () => {
+        for (const scheme of ['Bearer', 'Token', 'Basic']) {
+            const headers = { authorization: `${scheme} ${'x'.repeat(8200)}` };
+            ok(await api.get('/api/users/me/', undefined, { headers }), 400, 401, 431);
+        }
+    });
+
+    test('hostile ids', async () => {
+        for (const id of [
+            '%00',
+            'a%00b',
+            '%ff%fe',
+            '%e2%28%a1',
+            '..%2f..',
+            '%0d%0aX-Evil:%201',
+            "1'%20OR%201=1",
+            '%',
+            '%zz',
+            '-',
+            '{}',
+            '0',
+            '00000000-0000-0000-0000-00000000000g',
+            'null',
+            `${'%41'.repeat(300)}`,
+            '00000000-0000-4000-8000-0000000000000',
+            '%F0%9F%98%80',
+            '{00000000-0000-4000-8000-000000000000}',
+        ]) {
+            for (const path of [
+                `/api/users/${id}/`,
+                `/api/conversations/${id}/`,
+                `/api/messages/${id}/`,
+                `/api/conversations/${id}/messages/`,
+                `${cast.path}messages/${id}/`,
+                `${cast.path}participants/${id}/`,
+            ]) {
+                const res = await owner.get(path);
+                ok(res, 400, 404, 405);
+                assert.equal(res.headers['x-evil'], undefined);
+            }
+        }
+        notFound(await owner.get('/api/users/%00/'));
+    });
+
+    test('hostile query values', async () => {
+        const values = [
+            '%00',
+            '%ff',
+            '%0d%0a',
+            "'",
+            '"',
+            '%5c',
+            '%25',
+            '*',
+            '%F0%9F%98%80',
+            '-1',
+            '1e308',
+            'NaN',
+            '9223372036854775808',
+            '-9223372036854775809',
+            '%e2%80%a8',
+            '[]',
+            '{}',
+            'null',
+            '%zz',
+            '%',
+        ];
+        const names = [
+            'page',
+            'page_size',
+            'cursor',
+            'search',
+            'q',
+            'ordering',
+            'conversation',
+            'sender',
+            'sent_after',
+            'sent_date',
+            'is_read',
+            'participant',
+            'message_body',
+            'before_seq',
+            'after_seq',
+            'around_seq',
+            'limit',
+            'deleted',
+            'messages',
+            'unread',
+            'role',
+            'email',
+            'username',
+            'created_after',
+            'all',
+            'format',
+            'sender_username',
+            'user_id',
+            'conversation_id',
+        ];
+        for (const name of names) {
+            for (const value of values) {
+                const path = ['role', 'email', 'username'].includes(name)
+                    ? '/api/users/'
+                    : messages();
+                noServerError(await owner.get(`${path}?${name}=${value}`));
+            }
+            noServerError(await owner.get(`/api/conversations/?${name}=${values[0]}&${name}=x`));
+            noServerError(await owner.get(`/api/messages/by_user/?${name}`));
+        }
+    });
+
+    test('dates at the edges', async () => {
+        for (const time of [
+            '0001-01-01',
+            '9999-12-31T23:59:59.999999Z',
+            '2024-02-29',
+            '1969-12-31T23:59:59Z',
+            '2024-01-01T00:00:00+14:00',
+            '2024-01-01T24:00:00Z',
+            '2023-02-29',
+            '10000-01-01',
+            '0000-00-00',
+            '2024-01-01T00:00:00.1234567Z',
+            '+002024-01-01',
+            '2024-1-1',
+            'T',
+            '2024-01-01T',
+            ' 2024-01-01 ',
+        ]) {
+            ok(await owner.get('/api/messages/', { sent_after: time }), 200, 400);
+        }
+        for (const time of ['2023-02-29', '0000-00-00', '2024-13-01', 'T']) {
+            ok(await owner.get('/api/messages/', { sent_after: time }), 400);
+        }
+    });
+
+    test('hostile header values', async () => {
+        for (const value of [
+            '\u00ff\u00fe',
+            '"',
+            "'; DROP TABLE user; --",
+            '%00',
+            '{}',
+            '\t',
+            ','.repeat(500),
+        ]) {
+            const headers = Object.fromEntries(
+                [
+                    'accept',
+                    'x-request-id',
+                    'if-match',
+                    'idempotency-key',
+                    'accept-language',
+                    'user-agent',
+                    'origin',
+                    'referer',
+                    'cookie',
+                    'x-forwarded-for',
+                    'x-forwarded-proto',
+                    'range',
+                    'expect-ct',
+                    'access-control-request-method',
+                    'if-none-match',
+                    'content-encoding',
+                ].map((name) => [name, value]),
+            );
+            const { accept, ...rest } = headers;
+            noServerError(await owner.get('/api/users/me/', undefined, { headers: { accept } }));
+            noServerError(await owner.get('/api/users/me/', undefined, { headers: rest }));
+            noServerError(await owner.post(messages(), { content: 'x' }, { headers: rest }));
+            noServerError(
+                await api.get('/api/users/me/', undefined, { headers: { authorization: value } }),
+            );
+        }
+    });
+
+    test('hostile text is stored and given back as it came', async () => {
+        const texts = [
+            "'; DROP TABLE message; --",
+            '</script><script>alert(1)</script>',
+            '\u202eevil',
+            '%s%n%p',
+            '${1+1}',
+            '\u{10ffff}',
+            '\ufffe',
+            'a\u0301',
+            '{"a":1}',
+            '\\u0000',
+            '\u200b.',
+            '\ufeff.',
+            '&lt;',
+            '\x7f',
+        ];
+        for (const text of texts) {
+            const body = await say(owner, cast, text);
+            assert.equal(body.message_body, text);
+            assert.equal(ok(await owner.get(`/api/messages/${body.id}/`)).message_body, text);
+        }
+    });
+
+    test('lone surrogates are refused', async () => {
+        for (const text of ['a\\ud800b', '\\udc00', '\\ud800\\ud800']) {
+            ok(await post(`{"message_body": "${text}"}`), 400);
+        }
+        contains(ok(await post('{"message_body": "\\ud83d\\ude00"}'), 201), { message_body: '😀' });
+    });
+
+    test('wrong types in every field', async () => {
+        const values = [
+            0,
+            -1,
+            1.5,
+            true,
+            null,
+            '',
+            'x',
+            [],
+            [[]],
+            {},
+            { a: {} },
+            '\u0000',
+            1e300,
+            ['a', 1],
+        ];
+        const targets = [
+            ['post', '/api/token/', ['username', 'email', 'password']],
+            ['post', '/api/token/refresh/', ['refresh']],
+            ['post', '/api/token/verify/', ['token']],
+            ['post', '/api-token-auth/', ['username', 'password']],
+            [
+                'post',
+                '/api/users/register/',
+                [
+                    'email',
+                    'password',
+                    'username',
+                    'first_name',
+                    'phone_number',
+                    'role',
+                    'password_confirm',
+                ],
+            ],
+            [
+                'patch',
+                '/api/users/me/',
+                ['email', 'username', 'first_name', 'phone_number', 'metadata'],
+            ],
+            ['post', '/api/users/me/password/', ['old_password', 'new_password']],
+            [
+                'post',
+                '/api/conversations/',
+                ['participants', 'title', 'metadata', 'direct', 'message_body'],
+            ],
+            ['patch', cast.path, ['participants', 'title', 'metadata']],
+            ['patch', `${cast.path}me/`, ['muted_until', 'archived', 'pinned']],
+            ['post', `${cast.path}participants/`, ['user_id']],
+            ['patch', `${cast.path}participants/${cast.member.id}/`, ['role']],
+            ['post', `${cast.path}read/`, ['seq', 'message_id']],
+            [
+                'post',
+                messages(),
+                ['message_body', 'client_id', 'reply_to', 'metadata', 'attachments'],
+            ],
+            ['post', '/api/messages/', ['conversation', 'conversation_id', 'content']],
+        ];
+        const nobody = await register(server);
+        for (const [method, path, fields] of targets) {
+            const user = path.includes(cast.id) ? owner : nobody;
+            for (const field of fields) {
+                for (const value of values)
+                    noServerError(await user[method](path, { [field]: value }));
+            }
+        }
+    });
+});
+
+describe('the protocol', () => {
+    const head = (line, more = '') =>
+        `${line}\r\nHost: localhost\r\nConnection: close\r\n${more}\r\n`;
+    const status = async (bytes) => {
+        const text = await raw(server, bytes);
+        assert.match(text, /^(HTTP\/1\.[01] [1-4]\d\d |$)/, text.slice(0, 300));
+        return Number(text.slice(9, 12));
+    };
+
+    test('what is no HTTP', async () => {
+        for (const bytes of [
+            '\r\n\r\n',
+            'GET\r\n\r\n',
+            'GET /\r\n\r\n',
+            head('GET /health/ HTTP/9.9'),
+            head('get /health/ HTTP/1.1'),
+            head('GET  /health/  HTTP/1.1'),
+            '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03',
+            'x'.repeat(3000),
+            head('GET http://localhost/health/ HTTP/1.1'),
+            head('GET * HTTP/1.1'),
+            head('OPTIONS * HTTP/1.1'),
+            head('CONNECT localhost:1 HTTP/1.1'),
+            head('GET /health/ HTTP/1.1', 'Bad Header\r\n'),
+            head('GET /health/ HTTP/1.1', ': x\r\n'),
+            head('GET /health/ HTTP/1.1', 'A: b\r\n c\r\n'),
+        ]) {
+            await status(Buffer.from(bytes, 'latin1'));
+        }
+    });
+
+    test('a request that could be read in two ways is refused', async () => {
+        const post11 = 'POST /api/token/ HTTP/1.1';
+        const type = 'Content-Type: application/json\r\n';
+        for (const more of [
+            'Content-Length: 5\r\nContent-Length: 6\r\n',
+            'Content-Length: -1\r\n',
+            'Content-Length: 5x\r\n',
+            'Content-Length: 99999999999999999999\r\n',
+            'Transfer-Encoding: gzip, chunked, x\r\n',
+        ]) {
+            const code = await status(Buffer.from(`${head(post11, type + more)}{"a":`));
+            assert.ok(code === 0 || code >= 400, `${more}: ${code}`);
+        }
+        const both = 'Content-Length: 3\r\nTransfer-Encoding: chunked\r\n';
+        const smuggled = `${head(post11, type + both)}0\r\n\r\n${head('GET /api/nope HTTP/1.1')}`;
+        const text = await raw(server, Buffer.from(smuggled));
+        assert.ok((text.match(/HTTP\/1\.1 /g) ?? []).length <= 1, text.slice(0, 500));
+    });
+
+    test('broken chunks', async () => {
+        for (const chunks of [
+            'x\r\n',
+            'ffffffffffffffff\r\nx',
+            '5\r\nab',
+            '-1\r\n\r\n',
+            '2\r\nabc\r\n0\r\n\r\n',
+        ]) {
+            const more = 'Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n';
+            await status(Buffer.from(`${head('POST /api/token/ HTTP/1.1', more)}${chunks}`));
+        }
+    });
+
+    test('pipelined requests are answered in order', async () => {
+        const one = 'GET /health/ HTTP/1.1\r\nHost: localhost\r\n\r\n';
+        const last = head('GET /api/nope/ HTTP/1.1');
+        const text = await raw(server, Buffer.from(one + one + last));
+        const codes = [...text.matchAll(/HTTP\/1\.1 (\d+) /g)].map((match) => match[1]);
+        assert.deepEqual(codes, ['200', '200', '404']);
+    });
+
+    test('a HEAD, then a GET on one connection', async () => {
+        const text = await raw(
+            server,
+            `HEAD /health/ HTTP/1.1\r\nHost: localhost\r\n\r\n${head('GET /health/ HTTP/1.1')}`,
+        );
+        assert.equal((text.match(/HTTP\/1\.1 200 /g) ?? []).length, 2, text);
+    });
+
+    test('HTTP/1.0', async () => {
+        const text = await raw(server, 'GET /health/ HTTP/1.0\r\nHost: localhost\r\n\r\n');
+        assert.match(text, /^HTTP\/1\.[01] 200 /);
+    });
+
+    test('Expect: 100-continue', async () => {
+        const body = JSON.stringify({ token: 'x' });
+        const more = `${JSON_LINE}Content-Length: ${body.length}\r\nExpect: 100-continue\r\n`;
+        const text = await raw(server, `${head('POST /api/token/verify/ HTTP/1.1', more)}${body}`);
+        assert.match(text, /HTTP\/1\.1 401 /);
+    });
+
+    // The same bytes each run: a linear congruential generator, no clock.
+    test('three hundred mutated requests', async () => {
+        let state = 20_250_727;
+        const random = (below) => {
+            state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+            return (state >>> 8) % below;
+        };
+        const body = JSON.stringify({
+            message_body: 'mutate me',
+            client_id: null,
+            metadata: { a: [1, 2] },
+        });
+        const whole = Buffer.from(
+            `POST ${messages()}?page=1&cursor= HTTP/1.1\r\n` +
+                'Host: localhost\r\nConnection: close\r\n' +
+                `Authorization: Bearer ${owner.access}\r\nContent-Type: application/json\r\n` +
+                `Content-Length: ${body.length}\r\n\r\n${body}`,
+        );
+        const rounds = process.env.CONFAB_QUICK ? 60 : 300;
+        for (let n = 0; n < rounds; n++) {
+            const bytes = Buffer.from(whole);
+            const changes = 1 + random(4);
+            for (let c = 0; c < changes; c++) bytes[random(bytes.length)] = random(256);
+            const cut = random(10) === 0 ? bytes.subarray(0, random(bytes.length)) : bytes;
+            const text = await raw(server, cut, { idleMs: 50 });
+            assert.doesNotMatch(text, /^HTTP\/1\.\d 5/, `${cut}`);
+        }
+    });
+
+    test('connections that end in the middle', async () => {
+        for (let n = 0; n < 20; n++) {
+            await raw(
+                server,
+                'POST /api/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{',
+                {
+                    idleMs: 5,
+                },
+            );
+        }
+        invalid(await api.post('/api/token/verify/', {}), { token: true });
+    });
+});
