@@ -51,6 +51,16 @@ enum err chat_login_check(struct call *c, struct str identifier, struct str pass
     return ERR_OK;
 }
 
+enum err chat_login_account(struct call *c, struct str identifier, struct uuid *id)
+{
+    struct user user;
+    struct str hash;
+    bool found;
+    enum err e = store_user_log_in(c->db, c->arena, identifier, &user, &hash, &found);
+    *id = e == ERR_OK && found ? user.id : (struct uuid){{0}};
+    return e;
+}
+
 static enum err is_still_stored(struct call *c, struct uuid user_id, struct str hash, bool *yes)
 {
     struct str stored;

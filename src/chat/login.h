@@ -15,6 +15,8 @@ struct login {
  * are all ERR_BAD_LOGIN, in the same time. */
 enum err chat_login_check(struct call *c, struct str identifier, struct str password,
                           struct login *out) CHECKED;
+/* Whose log-in that would be, for counting failures whatever name is used; zero: nobody's. */
+enum err chat_login_account(struct call *c, struct str identifier, struct uuid *id) CHECKED;
 /* In the writer: is all of it still so? Reads login->user anew, stores the rehash.
  * ERR_BAD_LOGIN. */
 enum err chat_login_confirm(struct call *c, struct login *login) CHECKED;

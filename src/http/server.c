@@ -45,6 +45,53 @@ static void set_peer(struct http_exchange *x)
     x->peer = arena_copy(&x->arena, str_of(text));
 }
 
+static void exchange_free(struct http_exchange *x)
+{
+    atomic_fetch_sub(&x->server->active, 1);
+    buf_fini(&x->in);
+    buf_fini(&x->out);
+    arena_fini(&x->arena);
+    free(x);
+}
+
+/* The connection's slot for the exchange under way. The library does not report the end of a request
+ * that it gave up on while reading it (too many parameters for its memory); with the slot, the end of
+ * the connection does. */
+static struct http_exchange **exchange_slot(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info != NULL ? info->socket_context : NULL;
+}
+
+static void on_connection(void *context, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    (void)context;
+    (void)connection;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *socket_context = mem_alloc_zero(sizeof(struct http_exchange *));
+        return;
+    }
+    struct http_exchange **slot = *socket_context;
+    if (slot != NULL && *slot != NULL) {
+        exchange_free(*slot);
+    }
+    free(slot);
+    *socket_context = NULL;
+}
+
+/* The library would cut the query into arguments, at 64 bytes of the connection's memory each, and
+ * with too many of them forget to answer. It looks behind the '?' after this callback only, in its
+ * own buffer, which `uri` points into: there must be nothing left. */
+static void hide_query(const char *uri)
+{
+    char *query = strchr((char *)(uintptr_t)uri, '?');
+    if (query != NULL) {
+        query[1] = '\0';
+    }
+}
+
 /* Called with the request line, before anything else of a request. */
 static void *on_request_line(void *context, const char *uri, struct MHD_Connection *connection)
 {
@@ -56,11 +103,16 @@ static void *on_request_line(void *context, const char *uri, struct MHD_Connecti
     x->started_us = clock_steady_us();
     x->query = arena_copy(&x->arena, str_of(uri));
     x->path = str_cut(&x->query, '?');
+    hide_query(uri);
     buf_init(&x->out, HTTP_BODY_MAX);
     x->in_max = (size_t)server->options.body_size_max;
     buf_init(&x->in, x->in_max);
     set_peer(x);
     atomic_fetch_add(&server->active, 1);
+    struct http_exchange **slot = exchange_slot(connection);
+    if (slot != NULL) {
+        *slot = x;
+    }
     return x;
 }
 
@@ -69,20 +121,19 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 {
     struct http_server *server = context;
     struct http_exchange *x = *state;
-    (void)connection;
     (void)code;
     if (x == NULL) {
         return;
+    }
+    struct http_exchange **slot = exchange_slot(connection);
+    if (slot != NULL) {
+        *slot = NULL;
     }
     if (x->state == STATE_REPLIED && server->options.sent != NULL) {
         server->options.sent(x, server->options.context);
     }
     *state = NULL;
-    buf_fini(&x->in);
-    buf_fini(&x->out);
-    arena_fini(&x->arena);
-    free(x);
-    atomic_fetch_sub(&server->active, 1);
+    exchange_free(x);
 }
 
 static enum MHD_Result send_reply(struct http_exchange *x)
@@ -290,6 +341,8 @@ enum err http_server_new(const struct http_options *options, struct http_server 
         MHD_OPTION_THREAD_POOL_SIZE, pool,
         MHD_OPTION_URI_LOG_CALLBACK, on_request_line, server,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
         MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)options->connections_max,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)options->connections_per_address_max,

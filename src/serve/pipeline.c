@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "chat/login.h"
 #include "chat/session.h"
 #include "crypto/random.h"
 #include "http/charset.h"
@@ -234,12 +235,9 @@ static enum err throttle(struct req *r, const struct route *route)
     return fits ? ERR_OK : throttled(r, wait_s);
 }
 
-/* Whose password is being guessed: the address and the name, or the signed-in user. */
-static struct str login_key(struct req *r)
+/* Who is named in a log-in's body. */
+static struct str login_name(const struct req *r)
 {
-    if (r->call.me != NULL) {
-        return (struct str){(const char *)r->user.id.b, sizeof(r->user.id.b)};
-    }
     struct str name = STR("");
     for (size_t i = 0; i < r->route->input_count; i++) {
         bool identifies = str_in_list(str_of(r->route->input[i].name), "username,email");
@@ -247,30 +245,51 @@ static struct str login_key(struct req *r)
             name = r->input[i].text;
         }
     }
-    return arena_printf(r->arena, "%.*s %.*s", STR_ARG(r->address),
-                        STR_ARG(utf8_fold(r->arena, name)));
+    return name;
+}
+
+/* Whose password is being guessed, and from where: the account counts, not which of its names is
+ * used; a name that nobody has counts by itself. */
+static enum err set_login_key(struct req *r)
+{
+    struct uuid id = r->user.id;
+    struct str name = STR("");
+    enum err e = ERR_OK;
+    if (r->call.me == NULL) {
+        name = login_name(r);
+        e = chat_login_account(&r->call, name, &id);
+    }
+    char text[UUID_TEXT];
+    uuid_format(id, text);
+    struct str who = uuid_is_zero(id) ? utf8_fold(r->arena, name)
+                                      : (struct str){text, sizeof(text)};
+    r->login_key = arena_printf(r->arena, "%.*s %.*s", STR_ARG(r->address), STR_ARG(who));
+    return e;
 }
 
 /* Failed log-ins: looked at before the password is hashed, counted when it was wrong. */
 static enum err throttle_login(struct req *r)
 {
     int64_t wait_s = 0;
-    if (r->route->throttle != THROTTLE_LOGIN ||
-        throttle_peek(r->app->throttle, r->app->conf->throttle_login, "login", login_key(r),
-                      &wait_s)) {
+    if (r->route->throttle != THROTTLE_LOGIN) {
         return ERR_OK;
     }
-    return throttled(r, wait_s);
+    enum err e = set_login_key(r);
+    if (e != ERR_OK) {
+        return e;
+    }
+    bool fits = throttle_peek(r->app->throttle, r->app->conf->throttle_login, "login",
+                              r->login_key, &wait_s);
+    return fits ? ERR_OK : throttled(r, wait_s);
 }
 
 static void count_failed_login(struct req *r, enum err e)
 {
     int64_t wait_s;
-    if (r->route->throttle == THROTTLE_LOGIN && (e == ERR_BAD_LOGIN || e == ERR_INVALID)) {
-        if (!throttle_take(r->app->throttle, r->app->conf->throttle_login, "login", login_key(r),
-                           &wait_s)) {
-            log_warning("log-ins throttled address=%.*s", STR_ARG(r->address));
-        }
+    if (r->route->throttle == THROTTLE_LOGIN && (e == ERR_BAD_LOGIN || e == ERR_INVALID) &&
+        !throttle_take(r->app->throttle, r->app->conf->throttle_login, "login", r->login_key,
+                       &wait_s)) {
+        log_warning("log-ins throttled address=%.*s", STR_ARG(r->address));
     }
 }
 

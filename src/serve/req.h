@@ -45,6 +45,7 @@ struct req {
     bool preflight;             /* a CORS preflight: answered before authentication */
     struct str idempotency_key;
     struct str if_match;
+    struct str login_key;       /* what failed log-ins are counted by */
     struct str user_agent;
     struct str address;         /* the client's, behind trusted proxies */
     struct str base_url;        /* "http://127.0.0.1:8000" for absolute links */

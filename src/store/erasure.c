@@ -56,7 +56,7 @@ static enum err raise(struct db *db, int64_t stamp, struct uuid conversation_id,
         db_query(db, Q_ERASURE_RAISE, ARGS(V_UUID(conversation_id), V_INT(stamp)), &rows);
     while (e == ERR_OK && db_next(&rows)) {
         *rev = db_int(&rows, 0);
-        *counted = db_int(&rows, 1) != 0;
+        *counted = db_is_null(&rows, 1);
     }
     return db_end(&rows, e);
 }

@@ -243,7 +243,7 @@ enum err store_message_list(struct db *db, struct arena *a, const struct message
 {
     const struct message_filter *f = plan->filter;
     *count = 0;
-    if (f->nothing) {
+    if (f->nothing || plan->matches == 0) {
         return ERR_OK;
     }
     bool whole = plan->is_plain && f->conversation != NULL;
