@@ -72,6 +72,9 @@ def execute(command, timeout, env=None, log=None):
         output, _ = process.communicate()
         output += b"\nended: more than %d seconds\n" % timeout
         code = -1
+    except BaseException:  # the run itself is ended: leave nothing behind
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
     text = output.decode("utf-8", "replace")
     if log:
         (LOGS / log).write_text(text, encoding="utf-8")
@@ -115,7 +118,8 @@ def build(variant):
         return one(BUILT[variant], "the %s build failed, see above\n" % variant)
     code, text = execute([ROOT / "scripts/build.sh", variant], 15 * MINUTE, log=variant + ".build")
     BUILT[variant] = code == 0
-    return one(code == 0, tail(text, 100))
+    complaints = re.sub(r"^(?:gcc|clang) .*\n", "", text, flags=re.M)  # the long command lines
+    return one(code == 0, tail(complaints, 100))
 
 
 def stage_release():
@@ -181,7 +185,7 @@ def node_tests(label, files, variant, env=None, concurrency=WORKERS):
         ["node", "--test", "--test-concurrency=%d" % concurrency,
          "--test-reporter=tap", "--test-reporter-destination=" + str(tap),
          "--test-reporter=spec", "--test-reporter-destination=" + str(spec), *files],
-        25 * MINUTE, {"CONFAB_BIN": str(BUILD / variant / "src" / "confab"), **(env or {})},
+        15 * MINUTE, {"CONFAB_BIN": str(BUILD / variant / "src" / "confab"), **(env or {})},
         log=label + ".out")
     result = tap_counts(tap.read_text(encoding="utf-8")) if tap.exists() else Result()
     if code != 0 and result.failed == 0:
@@ -202,10 +206,9 @@ def stage_api():
     record = tempfile.mkdtemp(prefix="confab-record-")
     try:
         result = node_tests("api", api_files(), "gcc-asan", {"CONFAB_RECORD": record})
-        contract = ROOT / "tests/lib/contract.mjs"
-        if contract.exists() and (BUILD / "gcc-asan/src/confab").exists():
+        if BUILT["gcc-asan"]:
             code, text = execute(
-                ["node", contract, record], 5 * MINUTE,
+                ["node", ROOT / "tests/lib/contract.mjs", record], 5 * MINUTE,
                 {"CONFAB_BIN": str(BUILD / "gcc-asan/src/confab")}, log="contract.out")
             result.add(one(code == 0, tail(text, 100)))
         return result
@@ -399,7 +402,13 @@ STAGES = {
 }
 
 
+def on_signal(number, _frame):
+    sys.exit(128 + number)
+
+
 def main():
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGHUP, on_signal)
     arguments = sys.argv[1:]
     if arguments == ["--list"]:
         print("\n".join(STAGES))

@@ -119,6 +119,11 @@ enum err api_conversation_to_read(struct req *r)
     return api_open_conversation(r, NEED_READ);
 }
 
+bool api_read_by_admin(const struct req *r)
+{
+    return call_is_admin(&r->call);
+}
+
 enum err api_conversation_to_belong(struct req *r)
 {
     return api_open_conversation(r, NEED_BELONG);
@@ -455,7 +460,7 @@ const struct resource api_conversation_resource = {
     .methods = {
         {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(detail_query),
          .object = api_conversation_to_read, .handle = show_conversation,
-         .out = &shape_conversation, .status = 200},
+         .writes = api_read_by_admin, .out = &shape_conversation, .status = 200},
         {"PUT", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(change_input),
          .object = open_to_change, .handle = change_conversation, .out = &shape_conversation,
          .status = 200},

@@ -75,7 +75,11 @@ enum err chat_conversation_open(struct call *call, struct uuid id, enum chat_nee
     if (e != ERR_OK) {
         return e;
     }
-    return found ? chat_check(call, out, need, to_stranger) : ERR_NOT_FOUND;
+    e = found ? chat_check(call, out, need, to_stranger) : ERR_NOT_FOUND;
+    if (e == ERR_OK && need == NEED_READ && call->stamp != 0) { /* in the writer: it can be kept */
+        e = chat_audit(call, out, NEED_READ, "conversation.read", (struct uuid){{0}});
+    }
+    return e;
 }
 
 static struct str audit_detail(struct arena *a, struct uuid user_id)

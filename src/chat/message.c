@@ -36,14 +36,25 @@ static enum err find_sent(struct call *call, const struct message_draft *draft,
     return store_message_get(call->db, call->arena, id, call->me->id, out, found);
 }
 
+static enum err may_send(struct call *call, struct uuid conversation_id)
+{
+    struct conversation_view view;
+    return chat_conversation_open(call, conversation_id, NEED_SEND, ERR_NOT_PARTICIPANT, &view);
+}
+
+/* Before anything is written: a request that fails after it wrote costs its whole batch a second
+ * run. Strangers learn nothing of what is in the conversation. */
 static enum err check_reply(struct call *call, const struct message_draft *draft)
 {
     char id[UUID_TEXT];
-    bool found = true;
+    bool found = false;
     if (uuid_is_zero(draft->reply_to)) {
         return ERR_OK;
     }
-    enum err e = store_message_is_in(call->db, draft->reply_to, draft->conversation_id, &found);
+    enum err e = may_send(call, draft->conversation_id);
+    if (e == ERR_OK) {
+        e = store_message_is_in(call->db, draft->reply_to, draft->conversation_id, &found);
+    }
     if (e != ERR_OK || found) {
         return e;
     }
@@ -57,9 +68,7 @@ static enum err check_reply(struct call *call, const struct message_draft *draft
 /* The insert did not find the conversation open to the caller: why? */
 static enum err why_not(struct call *call, struct uuid conversation_id)
 {
-    struct conversation_view view;
-    enum err e =
-        chat_conversation_open(call, conversation_id, NEED_SEND, ERR_NOT_PARTICIPANT, &view);
+    enum err e = may_send(call, conversation_id);
     return e == ERR_OK ? ERR_INTERNAL : e;
 }
 
@@ -77,12 +86,11 @@ static enum err add_message(struct call *call, const struct message_draft *draft
         .client_id = draft->client_id,
         .sender = *call->me,
     };
-    enum err e = store_message_add(call->db, call->stamp, call->now_us, fingerprint, out, &added);
-    if (e != ERR_OK) {
-        return e;
+    enum err e = check_reply(call, draft);
+    if (e == ERR_OK) {
+        e = store_message_add(call->db, call->stamp, call->now_us, fingerprint, out, &added);
     }
-    /* What it answers is judged last: strangers learn nothing of what is in the conversation. */
-    return added ? check_reply(call, draft) : why_not(call, draft->conversation_id);
+    return e == ERR_OK && !added ? why_not(call, draft->conversation_id) : e;
 }
 
 enum err chat_message_send(struct call *call, const struct message_draft *draft,

@@ -71,7 +71,7 @@ enum cli_password cli_ask_password(struct cli_call *c, struct terminal *t,
         return CLI_PASSWORD_DIFFERS;
     }
     if (out->n == 0) {
-        (void)cli_fail(1, "an empty password is none.");
+        (void)cli_fail(1, "the password is empty.");
         return CLI_PASSWORD_DIFFERS;
     }
     return cli_password_is_good(c, *out, user) ? CLI_PASSWORD_GOOD : CLI_PASSWORD_WEAK;

@@ -225,7 +225,7 @@ int cli_routes(struct cli *cli)
     struct buf text;
     const struct cli_usage usage = {.command = "routes",
                                     .about = "Prints the route table as JSON."};
-    int code;
+    int code = 0;
     if (!cli_parse(cli, &usage, &code)) {
         return code;
     }

@@ -118,13 +118,13 @@ bool terminal_ask(struct terminal *t, struct arena *a, const char *prompt, bool 
 {
     struct silence silence;
     bool silent = hidden && t->is_person;
+    if (silent && !begin_silence(&silence)) { /* before the prompt: some type at once */
+        (void)cli_fail(1, "the terminal cannot hide what is typed; pipe the answers in instead.");
+        return false;
+    }
     if (t->is_person) {
         (void)fputs(prompt, stderr);
         (void)fflush(stderr);
-    }
-    if (silent && !begin_silence(&silence)) {
-        (void)cli_fail(1, "the terminal cannot hide what is typed; pipe the answers in instead.");
-        return false;
     }
     bool good = read_line(t, silent ? &silence : NULL);
     if (silent) {

@@ -71,19 +71,9 @@ void db_rollback(struct db *db)
     db->driver->rollback(db);
 }
 
-enum err db_savepoint(struct db *db)
+int64_t db_changes(struct db *db)
 {
-    return db->driver->savepoint(db);
-}
-
-enum err db_release(struct db *db)
-{
-    return db->driver->release(db);
-}
-
-enum err db_rollback_to(struct db *db)
-{
-    return db->driver->rollback_to(db);
+    return db->driver->total_changes(db);
 }
 
 bool db_in_transaction(struct db *db)

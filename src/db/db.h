@@ -77,9 +77,8 @@ enum err db_begin_read(struct db *db) CHECKED;
 enum err db_begin_write(struct db *db) CHECKED;
 enum err db_commit(struct db *db) CHECKED;
 void db_rollback(struct db *db);
-enum err db_savepoint(struct db *db) CHECKED;
-enum err db_release(struct db *db) CHECKED;
-enum err db_rollback_to(struct db *db) CHECKED;
+/* Grows with every row that this connection changes, and never shrinks. */
+int64_t db_changes(struct db *db);
 /* False when a failure has ended the transaction under way (full disk, interrupt). */
 bool db_in_transaction(struct db *db);
 /* Statements that run past this clock_steady_us() end with ERR_BUSY; 0: no limit. */

@@ -19,9 +19,7 @@ struct db_driver {
     enum err (*begin)(struct db *db, bool for_writing);
     enum err (*commit)(struct db *db);
     void (*rollback)(struct db *db);
-    enum err (*savepoint)(struct db *db);
-    enum err (*release)(struct db *db);
-    enum err (*rollback_to)(struct db *db);
+    int64_t (*total_changes)(struct db *db);
     bool (*in_transaction)(struct db *db);
     enum err (*script)(struct db *db, const char *sql, struct arena *a, struct str *problem);
 };

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { SLOW_NICE = 10, SLOW_THREADS_MAX = 16 };
+enum { SLOW_NICE = 10, SLOW_THREADS_MAX = 16, BATCH_RUNS_MAX = 3 };
 
 struct queue {
     pthread_mutex_t lock; /* guards the fields below */
@@ -109,24 +109,18 @@ static int64_t queue_length(struct queue *q)
     return length;
 }
 
-/* Runs one work inside the transaction. Its own failure undoes its own writes and is its result;
- * what is returned is the failure of the transaction as a whole. */
-static enum err run_one(struct exec *exec, struct work *work, int64_t stamp)
+/* Runs one work inside the transaction; its failure is its own result. False: it wrote before it
+ * failed, or ended the transaction, so that the batch cannot go on. */
+static bool run_one(struct exec *exec, struct work *work, int64_t stamp)
 {
     struct db *db = exec->writer;
-    enum err e = db_savepoint(db);
-    if (e != ERR_OK) {
-        return e;
-    }
+    int64_t before = db_changes(db);
     work->result = work->run(work, db, stamp);
-    if (!db_in_transaction(db)) {
-        return work->result != ERR_OK ? work->result : ERR_UNAVAILABLE;
-    }
-    return work->result == ERR_OK ? db_release(db) : db_rollback_to(db);
+    return db_in_transaction(db) && (work->result == ERR_OK || db_changes(db) == before);
 }
 
-/* One transaction for the whole list. On failure nothing of it is stored, and *culprit is the work
- * during which the transaction ended (NULL: none of them, it is the database). */
+/* One transaction for the whole list. If nothing of it is stored, either the failure is returned, or
+ * *culprit is the work that could not stay (its own result says why). */
 static enum err run_batch(struct exec *exec, struct work *list, struct work **culprit)
 {
     struct db *db = exec->writer;
@@ -137,13 +131,12 @@ static enum err run_batch(struct exec *exec, struct work *list, struct work **cu
         return e;
     }
     e = db_get_int(db, exec->options.query_raise_stamp, NO_ARGS, &stamp, NULL);
-    for (struct work *w = list; w != NULL && e == ERR_OK; w = w->next) {
-        e = run_one(exec, w, stamp);
-        if (e != ERR_OK) {
+    for (struct work *w = list; w != NULL && e == ERR_OK && *culprit == NULL; w = w->next) {
+        if (!run_one(exec, w, stamp)) {
             *culprit = w;
         }
     }
-    if (e == ERR_OK) {
+    if (e == ERR_OK && *culprit == NULL) {
         e = db_commit(db);
     } else {
         db_rollback(db);
@@ -165,17 +158,68 @@ static void finish(struct work *list, enum err batch)
     }
 }
 
-/* A batch that was abandoned because of one work: that one fails, the others run again, each in
- * a transaction of its own, so that a second culprit harms nobody else. */
-static void run_apart(struct exec *exec, struct work *list, struct work *culprit, enum err why)
+/* The failures of the database itself are those of the batch; a request's own are its answer. */
+static bool is_database_failure(enum err e)
+{
+    return e == ERR_OK || e == ERR_STORAGE_FULL || e == ERR_UNAVAILABLE || e == ERR_BUSY;
+}
+
+static void finish_culprit(struct work *culprit)
+{
+    enum err e = culprit->result != ERR_OK ? culprit->result : ERR_UNAVAILABLE;
+    culprit->next = NULL;
+    culprit->done(culprit, e, is_database_failure(culprit->result));
+}
+
+static struct work *without(struct work *list, const struct work *one)
+{
+    struct work **at = &list;
+    while (*at != one) {
+        at = &(*at)->next;
+    }
+    *at = one->next;
+    return list;
+}
+
+/* Each in a transaction of its own. */
+static void run_apart(struct exec *exec, struct work *list)
 {
     while (list != NULL) {
         struct work *next = list->next;
+        struct work *culprit;
         list->next = NULL;
-        struct work *ignored;
-        enum err e = list == culprit ? why : run_batch(exec, list, &ignored);
-        finish(list, e);
+        enum err e = run_batch(exec, list, &culprit);
+        if (culprit != NULL) {
+            finish_culprit(culprit);
+        } else {
+            finish(list, e);
+        }
         list = next;
+    }
+}
+
+/* A request that writes and then fails costs its batch a second run without it; from the third on
+ * they run apart, so that a client who provokes it slows others down by so much and no more. */
+static void run_list(struct exec *exec, struct work *list)
+{
+    for (int runs = 0; list != NULL; runs++) {
+        struct work *culprit;
+        if (runs == BATCH_RUNS_MAX) {
+            run_apart(exec, list);
+            return;
+        }
+        enum err e = run_batch(exec, list, &culprit);
+        if (culprit == NULL) {
+            if (e != ERR_OK) {
+                atomic_fetch_add(&exec->failed_batches, 1);
+                log_warning("batch undone code=%s", err_code(e));
+            }
+            finish(list, e);
+            return;
+        }
+        atomic_fetch_add(&exec->failed_batches, 1);
+        list = without(list, culprit);
+        finish_culprit(culprit);
     }
 }
 
@@ -188,21 +232,9 @@ static void *writer_main(void *arg)
         for (struct work *w = list; w != NULL; w = w->next) {
             length++;
         }
-        struct work *culprit;
-        enum err e = run_batch(exec, list, &culprit);
+        run_list(exec, list);
         atomic_fetch_add(&exec->batches, 1);
         atomic_fetch_add(&exec->batched, length);
-        if (e == ERR_OK) {
-            finish(list, ERR_OK);
-            continue;
-        }
-        atomic_fetch_add(&exec->failed_batches, 1);
-        log_warning("batch undone requests=%lld code=%s", (long long)length, err_code(e));
-        if (culprit != NULL && length > 1) {
-            run_apart(exec, list, culprit, e);
-        } else {
-            finish(list, e);
-        }
     }
     return NULL;
 }

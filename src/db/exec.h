@@ -2,7 +2,8 @@
  *
  *   reads   on the caller's thread, on that thread's own read-only connection, in one snapshot
  *   writes  queued to the writer: one thread, one connection, one transaction for all that wait
- *           (group commit); a savepoint for each, so that one failure undoes itself alone
+ *           (group commit). One that fails before it has written anything simply fails; one that has
+ *           written undoes the batch, and the others run again without it
  *   slow    a small pool of lower priority with connections for reading: password hashes
  *
  * A queue is bounded: submitting to a full one is refused at once. `done` is called after the

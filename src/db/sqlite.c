@@ -2,6 +2,7 @@
  *
  * Two SQL functions beside SQLite's own: folded(text), and contains(text, needle) which is true
  * when the folded text contains the needle (already folded). */
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 
@@ -12,12 +13,12 @@
 
 enum { PROGRESS_STEPS = 2000 }; /* virtual machine steps between two looks at the deadline */
 
-enum own_statement { BEGIN_READ, BEGIN_WRITE, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, ROLLBACK_TO };
+enum own_statement { BEGIN_READ, BEGIN_WRITE, COMMIT, ROLLBACK };
 static const char *const own_text[] = {
-    [BEGIN_READ] = "BEGIN",        [BEGIN_WRITE] = "BEGIN IMMEDIATE",
-    [COMMIT] = "COMMIT",           [ROLLBACK] = "ROLLBACK",
-    [SAVEPOINT] = "SAVEPOINT one", [RELEASE] = "RELEASE one",
-    [ROLLBACK_TO] = "ROLLBACK TO one",
+    [BEGIN_READ] = "BEGIN",
+    [BEGIN_WRITE] = "BEGIN IMMEDIATE",
+    [COMMIT] = "COMMIT",
+    [ROLLBACK] = "ROLLBACK",
 };
 
 struct prepared {
@@ -112,10 +113,18 @@ static enum err sqlite_script(struct db *db, const char *sql, struct arena *a,
     return classify(db, "script");
 }
 
+/* Its counters of memory in use cost a lock for each allocation. */
+static void configure(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static enum err sqlite_open(struct db *db, const char *path, struct arena *a,
                             struct str *problem)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     sqlite3 *handle = NULL;
+    (void)pthread_once(&once, configure);
     int flags = SQLITE_OPEN_NOMUTEX |
                 (db->options.read_only ? SQLITE_OPEN_READWRITE
                                        : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
@@ -144,6 +153,7 @@ static enum err sqlite_open(struct db *db, const char *path, struct arena *a,
         db->options.read_only
             ? "PRAGMA query_only=1; PRAGMA foreign_keys=1; PRAGMA cache_size=-8000;"
             : "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=1;"
+              "PRAGMA temp_store=MEMORY;" /* the journals of statements */
               "PRAGMA cache_size=-16000; PRAGMA wal_autocheckpoint=2000;"
               "PRAGMA journal_size_limit=67108864;";
     e = sqlite_script(db, pragmas, a, problem);
@@ -312,20 +322,9 @@ static enum err sqlite_commit(struct db *db)
     return e;
 }
 
-static enum err sqlite_savepoint(struct db *db)
+static int64_t sqlite_total_changes(struct db *db)
 {
-    return run_own(db, SAVEPOINT);
-}
-
-static enum err sqlite_release(struct db *db)
-{
-    return run_own(db, RELEASE);
-}
-
-static enum err sqlite_rollback_to(struct db *db)
-{
-    enum err e = run_own(db, ROLLBACK_TO);
-    return e == ERR_OK ? run_own(db, RELEASE) : e;
+    return sqlite3_total_changes64(db->handle);
 }
 
 const struct db_driver db_sqlite = {
@@ -343,9 +342,7 @@ const struct db_driver db_sqlite = {
     .begin = sqlite_begin,
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,
-    .savepoint = sqlite_savepoint,
-    .release = sqlite_release,
-    .rollback_to = sqlite_rollback_to,
+    .total_changes = sqlite_total_changes,
     .in_transaction = sqlite_in_transaction,
     .script = sqlite_script,
 };

@@ -238,26 +238,33 @@ struct str http_request_header(struct http_exchange *x, const char *name)
     return (struct str){value, n};
 }
 
-struct header_count {
+struct header_values {
+    struct http_exchange *x;
     struct str name;
-    size_t n;
+    struct str joined;
 };
 
-static enum MHD_Result count_header(void *context, enum MHD_ValueKind kind, const char *name,
-                                    const char *value)
+static enum MHD_Result join_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                   size_t name_n, const char *value, size_t value_n)
 {
-    struct header_count *count = context;
+    struct header_values *all = context;
     (void)kind;
-    (void)value;
-    count->n += str_eq_nocase(str_of(name), count->name) ? 1 : 0;
+    if (!str_eq_nocase((struct str){name, name_n}, all->name)) {
+        return MHD_YES;
+    }
+    struct str sent = {value != NULL ? value : "", value_n};
+    all->joined = all->joined.p == NULL
+                      ? sent
+                      : arena_printf(&all->x->arena, "%.*s, %.*s", STR_ARG(all->joined),
+                                     STR_ARG(sent));
     return MHD_YES;
 }
 
-size_t http_request_header_count(struct http_exchange *x, const char *name)
+struct str http_request_header_all(struct http_exchange *x, const char *name)
 {
-    struct header_count count = {str_of(name), 0};
-    (void)MHD_get_connection_values(x->connection, MHD_HEADER_KIND, count_header, &count);
-    return count.n;
+    struct header_values all = {x, str_of(name), STR_NULL};
+    (void)MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, join_header, &all);
+    return all.joined;
 }
 
 /* The path and query are taken as sent (on_request_line); the library need not decode them. */

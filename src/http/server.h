@@ -75,8 +75,9 @@ int64_t http_server_active(const struct http_server *server);
 /* A request header's value; absent if it was not sent. Valid until the answer is sent; on the HTTP
  * thread only. */
 struct str http_request_header(struct http_exchange *x, const char *name);
-/* Every value of a header in turn, for one that may come more than once. */
-size_t http_request_header_count(struct http_exchange *x, const char *name);
+/* The same; of one that was sent several times all values with ", " between, as Django sees them.
+ * For what decides who is asking, and what a gateway in front may have added. */
+struct str http_request_header_all(struct http_exchange *x, const char *name);
 
 void http_defer(struct http_exchange *x);
 /* x->status, x->out and x->headers are set. */

@@ -48,6 +48,13 @@ static bool in_network(const struct address *address, struct str network)
     return same_bits(address, &base, is_v4 ? bits + 96 : bits);
 }
 
+bool net_is_address(struct str text)
+{
+    struct address address;
+    bool is_v4;
+    return parse_address(text, &address, &is_v4);
+}
+
 bool net_address_in(struct str text, const char *list)
 {
     struct address address;
@@ -78,8 +85,8 @@ static bool bare_host(struct str host, struct str *out)
             end++;
         }
     }
-    if (end == 0 || end > host.n || host.n > HOST_MAX) {
-        return false;
+    if (end == 0 || end > host.n || end + 1 == host.n || host.n > HOST_MAX) {
+        return false; /* "localhost:" too, as Django has it */
     }
     for (size_t i = end; i < host.n; i++) {
         bool fits = i == end ? host.p[i] == ':' : host.p[i] >= '0' && host.p[i] <= '9';

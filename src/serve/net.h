@@ -3,6 +3,9 @@
 
 #include "base/arena.h"
 
+/* Is it a numeric address, without a port? */
+bool net_is_address(struct str text);
+
 /* Is the numeric address in the comma-separated list of addresses and networks ("10.0.0.0/8")? */
 bool net_address_in(struct str address, const char *list);
 

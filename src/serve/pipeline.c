@@ -66,7 +66,7 @@ static struct str client_address(struct req *r)
     if (!net_address_in(peer, proxies)) {
         return peer;
     }
-    struct str rest = http_request_header(r->x, "X-Forwarded-For");
+    struct str rest = http_request_header_all(r->x, "X-Forwarded-For");
     struct str found = peer;
     while (rest.n > 0) {
         size_t cut = rest.n;
@@ -75,7 +75,7 @@ static struct str client_address(struct req *r)
         }
         struct str hop = str_trim((struct str){rest.p + cut, rest.n - cut});
         rest.n = cut > 0 ? cut - 1 : 0;
-        if (hop.n == 0 || hop.n > 64) {
+        if (!net_is_address(hop)) {
             break;
         }
         found = hop;
@@ -110,7 +110,7 @@ static struct req *req_new(struct http_exchange *x, struct app *app)
     r->arena = &x->arena;
     x->app = r;
     r->request_id = request_id(r);
-    r->authorization = http_request_header(x, "Authorization");
+    r->authorization = http_request_header_all(x, "Authorization");
     r->content_type = http_request_header(x, "Content-Type");
     r->idempotency_key = http_request_header(x, "Idempotency-Key");
     r->if_match = http_request_header(x, "If-Match");
@@ -129,7 +129,7 @@ static struct req *req_new(struct http_exchange *x, struct app *app)
 
 static enum err check_host(struct req *r)
 {
-    struct str host = http_request_header(r->x, "Host");
+    struct str host = http_request_header_all(r->x, "Host"); /* two are none */
     if (net_address_in(r->x->peer, r->app->conf->trusted_proxies)) {
         struct str forwarded = http_request_header(r->x, "X-Forwarded-Host");
         host = forwarded.p != NULL ? forwarded : host;
@@ -149,7 +149,7 @@ static enum err choose_format(struct req *r, struct str suffix)
         format = suffix;
     }
     /* ?format= wins over Accept; what it names must exist. */
-    struct str accept = http_request_header(r->x, "Accept");
+    struct str accept = http_request_header_all(r->x, "Accept");
     enum err e = accept_choose(accept, format, renderers, COUNT_OF(renderers), &r->accept);
     return e;
 }
@@ -395,14 +395,21 @@ static enum err find_object(struct req *r)
     return r->route->object != NULL ? r->route->object(r) : ERR_OK;
 }
 
+/* What is wrong with the body, told once its object is found. */
+static enum err body_result(struct req *r)
+{
+    if (r->body_error != ERR_OK) {
+        r->detail = r->body_detail;
+        return r->body_error;
+    }
+    return r->problems.first != NULL ? ERR_INVALID : ERR_OK;
+}
+
 static enum err run_read(struct req *r)
 {
     enum err e = find_object(r);
-    if (e == ERR_OK && r->body_error != ERR_OK) {
-        return r->body_error;
-    }
-    if (e == ERR_OK && r->problems.first != NULL) {
-        return ERR_INVALID;
+    if (e == ERR_OK) {
+        e = body_result(r);
     }
     return e == ERR_OK ? r->route->handle(r) : e;
 }
@@ -516,15 +523,14 @@ static enum err admit_and_read(struct req *r, bool *to_writer)
         return e;
     }
     r->body_error = input_read_body(r, r->content_type);
+    r->body_detail = r->detail; /* the object's own error has a text of its own */
+    r->detail = STR_NULL;
     if (!needs_writer(r)) {
         return run_read(r);
     }
     if (r->body_error != ERR_OK || r->problems.first != NULL) {
         e = find_object(r); /* a foreign object is told before a bad body */
-        if (e != ERR_OK) {
-            return e;
-        }
-        return r->body_error != ERR_OK ? r->body_error : ERR_INVALID;
+        return e == ERR_OK ? body_result(r) : e;
     }
     e = throttle_login(r);
     *to_writer = e == ERR_OK;

@@ -55,6 +55,7 @@ struct req {
     void *slow_result;          /* what route->slow made, for route->handle */
 
     enum err body_error;        /* the body as a whole: told after the object was found */
+    struct str body_detail;     /* its text */
     enum err kept_error;        /* what the client is told although what was written is kept */
     bool to_writer;             /* admitted, and the writer has still to run it */
     struct problems problems;

@@ -501,13 +501,19 @@ describe('Host and links', () => {
             'localhost.evil.example',
             'a b',
             'localhost:x',
+            'localhost:',
+            'localhost@evil.example',
+            'evil.example/localhost',
             '[::1',
-            '',
+            '..',
         ]) {
             err(await ask(host), 400, 'bad_host');
         }
-        const none = await raw(server, 'GET /health/ HTTP/1.1\r\nConnection: close\r\n\r\n');
-        assert.match(none, /^HTTP\/1\.1 400 /);
+        // None, an empty one, two, and one that the request line contradicts.
+        for (const lines of ['', 'Host:\r\n', 'Host: localhost\r\nHost: evil.example\r\n']) {
+            const text = `GET /health/ HTTP/1.1\r\nConnection: close\r\n${lines}\r\n`;
+            assert.match(await raw(server, text), /^HTTP\/1\.1 400 /, lines);
+        }
     });
 
     test('ALLOWED_HOSTS, PUBLIC_URL and forwarded headers', async (t) => {
@@ -537,13 +543,14 @@ describe('Host and links', () => {
             );
             return new URL(body.next);
         };
-        const mine = await ask(owner);
-        assert.equal(mine.protocol, 'http:');
-        assert.equal(mine.hostname, '127.0.0.1');
-        const proxied = await startServer({ env: { TRUSTED_PROXIES: '127.0.0.1' } });
+        assert.equal((await ask(owner)).origin, server.url);
+        const env = { TRUSTED_PROXIES: '127.0.0.1', ALLOWED_HOSTS: '127.0.0.1,.example.com' };
+        const proxied = await startServer({ env });
         t.after(() => proxied.stop());
         const user = await register(proxied);
         for (let n = 0; n < 2; n++) await makeConversation(user);
-        assert.equal((await ask(user)).protocol, 'https:');
+        err(await user.get('/api/users/me/', undefined, { headers: forwarded }), 400, 'bad_host');
+        forwarded['x-forwarded-host'] = 'chat.example.com';
+        assert.equal((await ask(user)).origin, 'https://chat.example.com');
     });
 });

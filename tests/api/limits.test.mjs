@@ -76,18 +76,22 @@ describe('bodies', () => {
 
     test('many keys, long keys, long numbers', async () => {
         const keys = Array.from({ length: 20_000 }, (_, n) => `"k${n}":1`).join(',');
-        noServerError(await post(`{${keys},"message_body":"x"}`));
-        noServerError(await post(`{"${'k'.repeat(500_000)}":1,"message_body":"x"}`));
-        err(await post(`{"message_body": ${'9'.repeat(5000)}}`), 400);
-        noServerError(await post(`{"message_body": 1e400}`));
-        noServerError(await post(`{"message_body": -0.0}`));
-        noServerError(await post(`{"message_body": 123456789012345678901234567890}`));
+        ok(await post(`{${keys},"message_body":"x"}`), 201);
+        ok(await post(`{"${'k'.repeat(500_000)}":1,"message_body":"x"}`), 201);
+        for (const number of ['9'.repeat(5000), '1e400', '9223372036854775808']) {
+            err(await post(`{"message_body": ${number}}`), 400, 'parse_error');
+        }
+        for (const number of ['-0.0', '9223372036854775807', '0.30000000000000004']) {
+            const body = ok(await post(`{"message_body": ${number}}`), 201);
+            assert.equal(body.message_body, number);
+        }
     });
 
     test('1,001 form fields', async () => {
         const fields = Array.from({ length: 1001 }, (_, n) => `f${n}=1`).join('&');
-        noServerError(await post(fields, FORM_TYPE));
-        ok(await post(`${fields.slice(0, 4000)}&message_body=x`, FORM_TYPE), 201, 400);
+        const text = 'The number of parameters exceeded 1000.';
+        err(await post(fields, FORM_TYPE), 400, 'invalid', text);
+        ok(await post(`${fields.slice(0, 4000)}&message_body=x`, FORM_TYPE), 201);
     });
 
     test('multipart that is broken in every way', async () => {
@@ -99,7 +103,6 @@ describe('bodies', () => {
             ['', type('b')],
             ['--b', type('b')],
             ['--b--', type('b')],
-            [`--b\r\n${part}`, type('b')],
             [`--c\r\n${part}\r\n--c--\r\n`, type('b')],
             [`--b\r\n\r\n\r\n--b--\r\n`, type('b')],
             [`--b\r\n${part}\r\n--b--\r\n`, type('')],
@@ -112,41 +115,61 @@ describe('bodies', () => {
         ]) {
             ok(await post(body, headers), 400);
         }
+        // As Django: the end of the body ends the last part too.
+        contains(ok(await post(`--b\r\n${part}`, type('b')), 201), { message_body: 'x' });
     });
 });
 
 describe('paths, queries and headers', () => {
     test('1,001 query parameters', async () => {
-        noServerError(await owner.get(`/api/users/me/?${'a&'.repeat(1000)}a`));
-        noServerError(await owner.get(`/api/messages/?${'q=x&'.repeat(1000)}q=y`));
+        const text = 'The number of parameters exceeded 1000.';
+        const path = '/api/users/me/';
+        err(await owner.get(`${path}?${'a&'.repeat(1000)}a`), 400, 'invalid', text);
+        err(await owner.get(`/api/messages/?${'q=x&'.repeat(1000)}q=y`), 400, 'invalid', text);
+        ok(await owner.get(`${path}?${'a&'.repeat(999)}a`));
+        for (let n = 0; n < 30; n++) {
+            err(await owner.get(`${path}?${'&'.repeat(20_000)}`), 400, 'invalid', text);
+        }
+    });
+
+    // The library counts each as 64 bytes of the connection's memory, and refuses twice.
+    test('more cookies than the connection has memory for', async () => {
+        for (const more of ['', 'Content-Length: x\r\n', 'Transfer-Encoding: x\r\n']) {
+            const cookies = `Cookie: ${','.repeat(2000)}\r\n`;
+            const head = `POST /health/ HTTP/1.1\r\nHost: localhost\r\n${cookies}${more}\r\n`;
+            assert.match(await raw(server, head), /^(HTTP\/1\.1 431 |$)/);
+        }
     });
 
     test('long request lines, ids and headers', async () => {
-        const long = await owner.get(`/api/users/me/?q=${'x'.repeat(4200)}`);
-        ok(long, 200, 400, 414, 431);
+        for (const size of [4200, 24_000]) {
+            ok(await owner.get(`/api/users/me/?q=${'x'.repeat(size)}`));
+        }
         for (const size of [100, 5000]) {
             const id = 'a'.repeat(size);
-            ok(await owner.get(`/api/conversations/${id}/`), 404, 414);
-            ok(await owner.get(`/api/messages/${id}/`), 404, 414);
-            ok(await owner.get('/api/messages/', { conversation: id }), 400, 414);
-            ok(await owner.get('/api/users/', { search: id }), 200, 400, 414);
+            notFound(await owner.get(`/api/conversations/${id}/`));
+            notFound(await owner.get(`/api/messages/${id}/`));
+            invalid(await owner.get('/api/messages/', { conversation: id }), {
+                conversation: ['Enter a valid UUID.'],
+            });
+            ok(await owner.get('/api/users/', { search: id }));
         }
         const huge = await raw(
             server,
             `GET /${'x'.repeat(100_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
         );
-        assert.match(huge, /^(HTTP\/1\.1 4\d\d |$)/);
+        assert.match(huge, /^(HTTP\/1\.1 414 |$)/);
         const header = await raw(
             server,
             `GET /health/ HTTP/1.1\r\nHost: localhost\r\nX-Long: ${'y'.repeat(100_000)}\r\n\r\n`,
         );
-        assert.match(header, /^(HTTP\/1\.1 4\d\d |$)/);
+        assert.match(header, /^(HTTP\/1\.1 431 |$)/);
     });
 
     test('a long token', async () => {
         for (const scheme of ['Bearer', 'Token', 'Basic']) {
             const headers = { authorization: `${scheme} ${'x'.repeat(8200)}` };
-            ok(await api.get('/api/users/me/', undefined, { headers }), 400, 401, 431);
+            ok(await api.get('/api/users/me/', undefined, { headers }), 401);
         }
     });
 
@@ -180,7 +203,8 @@ describe('paths, queries and headers', () => {
                 `${cast.path}participants/${id}/`,
             ]) {
                 const res = await owner.get(path);
-                ok(res, 400, 404, 405);
+                if (path.includes('participants') && !id.includes('2f')) ok(res, 405);
+                else notFound(res);
                 assert.equal(res.headers['x-evil'], undefined);
             }
         }
@@ -260,21 +284,28 @@ describe('paths, queries and headers', () => {
             '2024-02-29',
             '1969-12-31T23:59:59Z',
             '2024-01-01T00:00:00+14:00',
-            '2024-01-01T24:00:00Z',
+            '2024-1-1',
+            ' 2024-01-01 ',
+            '2024-01-01 10:00',
+        ]) {
+            ok(await owner.get('/api/messages/', { sent_after: time }));
+        }
+        for (const time of [
             '2023-02-29',
-            '10000-01-01',
             '0000-00-00',
+            '2024-13-01',
+            'T',
+            '2024-01-01T24:00:00Z',
+            '10000-01-01',
             '2024-01-01T00:00:00.1234567Z',
             '+002024-01-01',
-            '2024-1-1',
-            'T',
             '2024-01-01T',
-            ' 2024-01-01 ',
+            '2024-01-01T00:00:60Z',
+            '2024-01-01T00:00:00+24:00',
         ]) {
-            ok(await owner.get('/api/messages/', { sent_after: time }), 200, 400);
-        }
-        for (const time of ['2023-02-29', '0000-00-00', '2024-13-01', 'T']) {
-            ok(await owner.get('/api/messages/', { sent_after: time }), 400);
+            invalid(await owner.get('/api/messages/', { sent_after: time }), {
+                sent_after: ['Enter a valid date/time.'],
+            });
         }
     });
 
@@ -308,6 +339,7 @@ describe('paths, queries and headers', () => {
                     'content-encoding',
                 ].map((name) => [name, value]),
             );
+            if (value.length > 100) headers.cookie = 'x'; // has a test of its own
             const { accept, ...rest } = headers;
             noServerError(await owner.get('/api/users/me/', undefined, { headers: { accept } }));
             noServerError(await owner.get('/api/users/me/', undefined, { headers: rest }));
@@ -421,9 +453,10 @@ describe('paths, queries and headers', () => {
 describe('the protocol', () => {
     const head = (line, more = '') =>
         `${line}\r\nHost: localhost\r\nConnection: close\r\n${more}\r\n`;
+    // 505 is for another version of HTTP.
     const status = async (bytes) => {
         const text = await raw(server, bytes);
-        assert.match(text, /^(HTTP\/1\.[01] [1-4]\d\d |$)/, text.slice(0, 300));
+        assert.match(text, /^(HTTP\/1\.[01] ([1-4]\d\d|505) |$)/, text.slice(0, 300));
         return Number(text.slice(9, 12));
     };
 

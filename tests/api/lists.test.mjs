@@ -109,8 +109,7 @@ describe('page numbers', () => {
     ]) {
         test(`page=${bad}`, async () => {
             const res = await cast.owner.get(`${path}?page=${bad}`);
-            if (Number(bad) > 500) ok(res, 400, 404);
-            else err(res, 404, 'invalid_page', 'Invalid page.');
+            err(res, 404, 'invalid_page', 'Invalid page.');
         });
     }
 
@@ -240,8 +239,9 @@ describe('cursors', () => {
         ]) {
             err(await cast.owner.get(path, { cursor }), 400, 'bad_cursor');
         }
-        ok(await cast.owner.get('/api/users/', { cursor: good }), 200, 400);
-        ok(await cast.owner.get(path, { cursor: good, ordering: '-sent_at' }), 200, 400);
+        err(await cast.owner.get('/api/users/', { cursor: good }), 400, 'bad_cursor');
+        const other = await cast.owner.get(path, { cursor: good, ordering: '-sent_at' });
+        err(other, 400, 'bad_cursor');
     });
 
     test('a cursor is no capability', async () => {
@@ -315,9 +315,9 @@ describe('depth', () => {
     });
 
     test('the last page of a deep list', async () => {
-        const res = await messages({ page: 'last', page_size: 100 });
-        if (res.status === 200) assert.equal(res.json.results.at(-1).seq, talk.last_seq);
-        else err(res, 400, 'page_too_deep');
+        const last = ok(await messages({ page: 'last', page_size: 100 }));
+        assert.equal(last.results.at(-1).seq, talk.last_seq);
+        assert.equal(last.results.length, MESSAGES % 100);
     });
 
     test('a search looks at enough and says when it did not', async () => {

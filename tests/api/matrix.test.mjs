@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { anonymous, makeAdmin, makeCast, say } from '../lib/client.mjs';
 import { NO_UUID, ok, show } from '../lib/expect.mjs';
-import { MAY_BE, OPTIONAL, ROLES, ROWS, SAME, addPeople, defaultIds } from '../lib/matrix_rows.mjs';
+import { ROLES, ROWS, SAME, addPeople, defaultIds } from '../lib/matrix_rows.mjs';
 import { loadRoutes } from '../lib/routes.mjs';
 import { startServer } from '../lib/server.mjs';
 
@@ -16,7 +16,7 @@ let server, admin, shared;
 const withSlash = (key) => (key.endsWith('/') ? key : `${key}/`);
 const rowKey = (route) => {
     const key = withSlash(route.key);
-    return SAME[key] ?? MAY_BE[key] ?? key;
+    return SAME[key] ?? key;
 };
 
 async function makeWorld() {
@@ -61,10 +61,7 @@ describe('the table', () => {
         const absent = [...Object.keys(ROWS), ...Object.keys(SAME)].filter(
             (key) => !present.has(key),
         );
-        assert.deepEqual(
-            absent.filter((key) => !OPTIONAL.has(key)),
-            [],
-        );
+        assert.deepEqual(absent, []);
     });
 
     test('each route declares an access that agrees', () => {

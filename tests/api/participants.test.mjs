@@ -25,7 +25,7 @@ import {
     unauthorized,
 } from '../lib/expect.mjs';
 import { startServer } from '../lib/server.mjs';
-import { assertShape, assertTwins, conversation, list, page, participant } from '../lib/shapes.mjs';
+import { assertShape, assertTwins, conversation, page, participant } from '../lib/shapes.mjs';
 
 let server, api, admin, cast, joiner;
 
@@ -47,8 +47,8 @@ describe('the list', () => {
     test('for participants and admins', async () => {
         for (const who of ['owner', 'moderator', 'member']) {
             const body = ok(await cast[who].get(at(cast)));
-            const rows = body.results ?? body;
-            assertShape(body.results ? page(participant) : list(participant), body);
+            assertShape(page(participant), body);
+            const rows = body.results;
             rows.forEach(assertTwins);
             assert.equal(rows.length, 3);
             const roles = Object.fromEntries(rows.map((row) => [row.id, row.role]));
@@ -138,12 +138,8 @@ describe('adding', () => {
         err(await c.member.post(`${c.path}remove_participant/`, { user_id: c.moderator.id }), 403);
         notFound(await c.stranger.post(`${c.path}add_participant/`, { user_id: c.stranger.id }));
         invalidSome(await c.owner.post(`${c.path}add_participant/`, {}), 'user_id');
-        ok(
-            await c.owner.post(`${c.path}remove_participant/`, { user_id: joiner.id }),
-            200,
-            400,
-            404,
-        );
+        const again = await c.owner.post(`${c.path}remove_participant/`, { user_id: joiner.id });
+        assert.equal(ok(again).participant_count, 3, 'who is not in it is removed already');
     });
 });
 
@@ -225,7 +221,7 @@ describe('PATCH {role}', () => {
 
     test('not a guest', async () => {
         const res = await cast.owner.patch(at(cast, cast.member), { role: 'moderator' });
-        ok(res, 400, 403, 409);
+        invalid(res, { role: true });
         assert.equal(await roleIn(cast, cast.member), 'member');
     });
 
@@ -245,7 +241,7 @@ describe('PATCH {role}', () => {
 
     test('never an unowned conversation', async () => {
         const c = await makeCast(server, cast);
-        ok(await c.owner.patch(at(c, c.owner), { role: 'member' }), 400, 403, 409);
+        invalid(await c.owner.patch(at(c, c.owner), { role: 'member' }), { role: true });
         assert.equal(await roleIn(c, c.owner), 'owner');
     });
 });
@@ -259,15 +255,15 @@ describe('read positions', () => {
         const said = await sayMany(c.owner, c, 5);
         assert.equal(await unread(c, c.member), 5);
         assert.equal(await unread(c, c.owner), 0, 'sending reads');
-        ok(await read(c, c.member, { seq: 2 }), 200, 204);
+        ok(await read(c, c.member, { seq: 2 }));
         assert.equal(await unread(c, c.member), 3);
-        ok(await read(c, c.member, { seq: 1 }), 200, 204);
+        ok(await read(c, c.member, { seq: 1 }));
         assert.equal(await unread(c, c.member), 3, 'never back');
-        ok(await read(c, c.member, { message_id: said[3].id }), 200, 204);
+        ok(await read(c, c.member, { message_id: said[3].id }));
         assert.equal(await unread(c, c.member), 1);
-        ok(await read(c, c.member), 200, 204);
+        ok(await read(c, c.member));
         assert.equal(await unread(c, c.member), 0);
-        ok(await read(c, c.member), 200, 204);
+        ok(await read(c, c.member));
         const row = ok(await c.owner.get(c.path)).participants.find((p) => p.id === c.member.id);
         assert.equal(row.read_seq, 5);
     });
@@ -276,9 +272,9 @@ describe('read positions', () => {
         const c = await makeCast(server);
         await say(c.owner, c, 'one');
         const res = await read(c, c.member, { seq: 1_000_000 });
-        ok(res, 200, 204, 400);
+        contains(ok(res), { read_seq: 1, unread_count: 0 });
         await say(c.owner, c, 'two');
-        assert.ok((await unread(c, c.member)) >= 1);
+        assert.equal(await unread(c, c.member), 1);
     });
 
     test('what is wrong', async () => {
@@ -287,7 +283,7 @@ describe('read positions', () => {
         const foreign = await say(other.owner, other, 'elsewhere');
         invalid(await read(c, c.member, { seq: 'x' }), { seq: true });
         invalid(await read(c, c.member, { message_id: 'x' }), { message_id: true });
-        ok(await read(c, c.member, { message_id: foreign.id }), 400, 404);
+        invalid(await read(c, c.member, { message_id: foreign.id }), { message_id: true });
         notFound(await read(c, c.stranger, {}));
         unauthorized(await read(c, api.with({}), {}));
     });
@@ -297,9 +293,9 @@ describe('read positions', () => {
         const said = await say(c.owner, c, 'read me');
         const seen = async (user) => ok(await user.get(`/api/messages/${said.id}/`)).is_read;
         assert.deepEqual([await seen(c.owner), await seen(c.member)], [false, false]);
-        ok(await read(c, c.member), 200, 204);
+        ok(await read(c, c.member));
         assert.deepEqual([await seen(c.owner), await seen(c.member)], [false, true]);
-        ok(await read(c, c.moderator), 200, 204);
+        ok(await read(c, c.moderator));
         assert.equal(await seen(c.owner), true);
     });
 });

@@ -82,7 +82,13 @@ describe('THROTTLE_LOGIN', () => {
         for (let n = 0; n < 2; n++) unauthorized(await from('203.0.113.1'));
         throttled(await from('203.0.113.1'));
         throttled(await from('198.51.100.7, 203.0.113.1'));
+        throttled(await from('203.0.113.1, 127.0.0.1'));
+        throttled(await from(['198.51.100.7', '203.0.113.1'])); // a proxy that adds a line
         unauthorized(await from('203.0.113.2'));
+        // What is no address is the proxy's own mistake, and counts as the proxy.
+        for (const text of ['no address', '\u00ff']) unauthorized(await from(text));
+        throttled(await from('unknown'));
+        throttled(await wrong(client, 'somebody'));
     });
 });
 
