@@ -7,9 +7,9 @@
  * A new FILE is first filled with ROWS rows in 2,000 conversations (not timed), so that the trees
  * are as deep as the server's; an existing one is used as it is. Prints one line of JSON.
  *
- * The rows, the key and the pragmas are the server's (migrations/, src/db/sqlite.c). Not in here,
- * because the server alone owes it: HTTP, JSON, rights, savepoints, counters, the conversation's
- * own row, foreign keys, and the indexes that only some questions need. */
+ * The rows, the key, the indexes and the pragmas are the server's (migrations/, src/db/sqlite.c).
+ * Not in here, because the server alone owes it: HTTP, JSON, rights, counters, the rows of
+ * conversation and participant that a message moves, foreign keys. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <sqlite3.h>
@@ -35,7 +35,8 @@ struct loop {
 };
 
 static const char pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                              "PRAGMA cache_size=-16000; PRAGMA wal_autocheckpoint=2000;"
+                              "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16000;"
+                              "PRAGMA wal_autocheckpoint=2000;"
                               "PRAGMA journal_size_limit=67108864;";
 
 static const char schema[] =
@@ -46,7 +47,11 @@ static const char schema[] =
     " deleted_at INTEGER, pinned_at INTEGER, rev INTEGER NOT NULL, stamp INTEGER NOT NULL,"
     " PRIMARY KEY (conversation_id, seq)) WITHOUT ROWID;"
     "CREATE UNIQUE INDEX IF NOT EXISTS message_id ON message (id);"
-    "CREATE INDEX IF NOT EXISTS message_sent ON message (sent_at, id);";
+    "CREATE UNIQUE INDEX IF NOT EXISTS message_client ON message (sender_id, client_id)"
+    " WHERE client_id IS NOT NULL;"
+    "CREATE INDEX IF NOT EXISTS message_sent ON message (sent_at, id);"
+    "CREATE INDEX IF NOT EXISTS message_reply ON message (reply_to) WHERE reply_to IS NOT NULL;"
+    "CREATE INDEX IF NOT EXISTS message_sender ON message (sender_id, sent_at, id);";
 
 static void check(struct loop *loop, int code, const char *what)
 {

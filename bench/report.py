@@ -38,7 +38,7 @@ server, so a rate is what both reach together; the CPU time per request is the s
   page as a static file with the server's own extra headers.
 - Bare commit loop (`bench/bare_commit.c`): one thread, prepared statements, the server's pragmas
   (WAL, `synchronous=FULL`), a commit for every {batch} rows; a message table as the server's, keyed
-  by conversation and `seq`, with as many rows at the start, but only the indexes on id and time.
+  by conversation and `seq`, with the same indexes and as many rows at the start.
 - Log-ins: {logins} clients that ask again at once. A page of history is asked for by {probes}
   connections: "busy" ones that ask again at once and leave the hashing little, and "calm" ones that
   wait {think} ms, so that the hashing has most of the machine. The worse of the two is held against

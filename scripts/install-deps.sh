@@ -62,7 +62,7 @@ if [ -n "$missing" ]; then
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 update
     # shellcheck disable=SC2086 # the packages are words
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=120 \
-        -o Dpkg::Use-Pty=0 install --no-install-recommends $missing
+        install --no-install-recommends $missing >/dev/null
 fi
 
 # npm's packages: again only when the lock file is another than the one they were made from.

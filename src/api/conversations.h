@@ -7,9 +7,6 @@
 /* For route->object: opens the conversation of the path; strangers get 404. */
 enum err api_open_conversation(struct req *r, enum chat_need need) CHECKED;
 enum err api_conversation_to_read(struct req *r) CHECKED;
-/* For route->writes, where reading a foreign conversation is an admin's power: it leaves a row in
- * the audit log, so his reads run on the writer. */
-bool api_read_by_admin(const struct req *r);
 enum err api_conversation_to_belong(struct req *r) CHECKED;
 enum err api_conversation_to_manage(struct req *r) CHECKED;
 enum err api_conversation_to_own(struct req *r) CHECKED;

@@ -27,8 +27,7 @@ static void add_seconds(struct buf *out, const char *name, const char *type, con
                         int64_t us)
 {
     add_head(out, name, type, help);
-    buf_printf(out, "%s %" PRId64 ".%06" PRId64 "\n", name, us / US_PER_SECOND,
-               us % US_PER_SECOND);
+    buf_printf(out, "%s %" PRId64 ".%06" PRId64 "\n", name, us / US_PER_SECOND, us % US_PER_SECOND);
 }
 
 /* ------- the server ------- */
@@ -118,8 +117,7 @@ static void add_process(struct buf *out, const struct app *app)
     add_seconds(out, "process_start_time_seconds", "gauge", "When it was started.",
                 app->metrics.started_us);
     add_seconds(out, "process_cpu_seconds_total", "counter", "Processor time.", cpu_us());
-    add_number(out, "process_resident_memory_bytes", "gauge", "Resident memory.",
-               resident_bytes());
+    add_number(out, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
 }
 
 /* ------- the route ------- */

@@ -154,7 +154,7 @@ const struct resource api_participant_list_resource = {
     .methods = {
         {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(list_query),
          .object = api_conversation_to_read, .handle = list_participants,
-         .writes = api_read_by_admin, .out = &shape_participant_page, .status = 200},
+         .out = &shape_participant_page, .status = 200},
         {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(person_input),
          .object = api_conversation_to_manage, .handle = add_participant,
          .out = &shape_participant, .status = 201, .idempotent = true},

@@ -94,7 +94,7 @@ const struct conf_setting conf_table[] = {
     {"THROTTLE_USER", CONF_LIMITS, RATE(throttle_user), .initial = "",
      .help = "Requests of a user"},
     {"THROTTLE_LOGIN", CONF_LIMITS, RATE(throttle_login), .initial = "20/min",
-     .help = "Failed log-ins per address and name"},
+     .help = "Failed log-ins per address and account"},
     {"THROTTLE_REGISTER", CONF_LIMITS, RATE(throttle_register), .initial = "",
      .help = "New accounts per address"},
 

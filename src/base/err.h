@@ -13,6 +13,8 @@
     X(ERR_BAD_HOST,           400, "bad_host",                 "Invalid HTTP_HOST header.")       \
     X(ERR_PAGE_TOO_DEEP,      400, "page_too_deep",                                               \
       "Pages beyond row 10,000 are not served; use the cursor parameter.")                        \
+    X(ERR_PAGE_TOO_LARGE,     400, "page_too_large",                                              \
+      "The page would be too large; ask for a smaller page_size.")                                \
     X(ERR_BAD_CURSOR,         400, "bad_cursor",               "Invalid cursor.")                 \
     X(ERR_NOT_AUTHENTICATED,  401, "not_authenticated",                                           \
       "Authentication credentials were not provided.")                                            \

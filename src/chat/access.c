@@ -59,7 +59,11 @@ enum err chat_check(const struct call *call, const struct conversation_view *vie
                     enum chat_need need, enum err to_stranger)
 {
     if (!chat_may(call, view, need)) {
-        return view->is_member ? ERR_FORBIDDEN : to_stranger;
+        if (view->is_member) {
+            return ERR_FORBIDDEN;
+        }
+        /* An admin sees it, so it exists to him; he is just not in it. */
+        return may_as_admin(call, NEED_READ) ? ERR_NOT_PARTICIPANT : to_stranger;
     }
     if (rules[need].while_open && view->conversation.closed_at != 0) {
         return ERR_CONVERSATION_CLOSED;
@@ -76,8 +80,8 @@ enum err chat_conversation_open(struct call *call, struct uuid id, enum chat_nee
         return e;
     }
     e = found ? chat_check(call, out, need, to_stranger) : ERR_NOT_FOUND;
-    if (e == ERR_OK && need == NEED_READ && call->stamp != 0) { /* in the writer: it can be kept */
-        e = chat_audit(call, out, NEED_READ, "conversation.read", (struct uuid){{0}});
+    if (e == ERR_OK && need == NEED_READ && !may_by_part(out, need)) {
+        call->noted = (struct chat_noted){"conversation.read", id};
     }
     return e;
 }
@@ -98,6 +102,16 @@ enum err chat_audit(struct call *call, const struct conversation_view *view, enu
     if (may_by_part(view, need)) {
         return ERR_OK;
     }
+    call->noted = (struct chat_noted){NULL, {{0}}}; /* this row says more */
     return store_audit_add(call->db, call->now_us, call->me->id, action, view->conversation.id,
                            audit_detail(call->arena, user_id));
+}
+
+enum err chat_audit_noted(struct call *call)
+{
+    if (call->noted.action == NULL) {
+        return ERR_OK;
+    }
+    return store_audit_add(call->db, call->now_us, call->me->id, call->noted.action,
+                           call->noted.object_id, STR("{}"));
 }

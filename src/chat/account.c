@@ -375,7 +375,8 @@ static enum err empty_row(struct call *c, const struct user *user)
         .metadata = STR("{}"),
         .deleted_at = c->now_us,
     };
-    struct user_keys keys = keys_of(c, &gone);
+    /* A key that no username has: nobody can take it first and so stop the deletion. */
+    const struct user_keys keys = {.username = arena_printf(c->arena, "@%.*s", UUID_TEXT, id)};
     enum err e = store_user_save(c->db, &gone, &keys, c->stamp);
     if (e == ERR_OK) {
         e = store_user_set_password(c->db, user->id, STR("!"), c->stamp);

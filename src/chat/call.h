@@ -17,6 +17,12 @@ struct chat_limits {
     struct str secret_key;
 };
 
+/* An admin was shown what is not his: for the audit log, once the request has succeeded. */
+struct chat_noted {
+    const char *action; /* NULL: he was not */
+    struct uuid object_id;
+};
+
 struct call {
     struct db *db;       /* in a transaction */
     struct arena *arena; /* the request's */
@@ -26,6 +32,7 @@ struct call {
     struct uuid session_id; /* the caller's device; zero: none */
     const struct chat_limits *limits;
     struct problems *problems; /* ERR_INVALID goes with at least one */
+    struct chat_noted noted;   /* by chat/access.h; chat_audit_noted() writes it */
 };
 
 static inline bool call_is_admin(const struct call *call)

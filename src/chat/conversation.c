@@ -76,7 +76,8 @@ static enum err join_again(struct call *call, struct conversation *conversation,
 
 /* The pair has one already: both are in it again. */
 static enum err reopen_direct(struct call *call, const uint8_t direct_key[SHA256_SIZE],
-                              const struct people *others, struct conversation *conversation)
+                              const struct conversation_draft *draft,
+                              struct conversation *conversation)
 {
     struct conversation_view view;
     struct uuid id;
@@ -88,10 +89,13 @@ static enum err reopen_direct(struct call *call, const uint8_t direct_key[SHA256
     if (e != ERR_OK || !found) {
         return e == ERR_OK ? ERR_CONFLICT : e;
     }
+    if (draft->message_body.p != NULL && view.conversation.closed_at != 0) {
+        return ERR_CONVERSATION_CLOSED; /* before anybody is made to join */
+    }
     *conversation = view.conversation;
     e = join_again(call, conversation, call->me->id);
     if (e == ERR_OK) {
-        e = join_again(call, conversation, others->ids[0]);
+        e = join_again(call, conversation, draft->people.ids[0]);
     }
     if (e != ERR_OK || conversation->rev == view.conversation.rev) {
         return e;
@@ -118,7 +122,7 @@ static enum err add(struct call *call, const struct conversation_draft *draft,
         return ERR_CONFLICT;
     }
     if (!added) {
-        return reopen_direct(call, key, &draft->people, conversation);
+        return reopen_direct(call, key, draft, conversation);
     }
     e = begin_all(call, conversation, &draft->people);
     if (e == ERR_OK) {
@@ -307,8 +311,7 @@ enum err chat_conversation_filter(struct call *call, const struct conversation_s
     return e == ERR_OK ? find_words(call, search->words, filter->words) : e;
 }
 
-enum err chat_conversation_audit_all(struct call *call)
+void chat_conversation_note_all(struct call *call)
 {
-    return store_audit_add(call->db, call->now_us, call->me->id, "conversation.list_all",
-                           (struct uuid){{0}}, STR("{}"));
+    call->noted = (struct chat_noted){"conversation.list_all", {{0}}};
 }

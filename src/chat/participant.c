@@ -245,70 +245,107 @@ static bool stays(const struct call *call, const struct participant *participant
            (participant->role == PART_OWNER && !call_is_admin(call));
 }
 
+/* The set as it is and as it shall be. */
+struct exchange {
+    const struct people *wanted;
+    struct people present;
+    struct participant *members; /* beside `present` */
+    int64_t joining;
+    int64_t leaving;
+};
+
+static bool leaves(const struct call *call, const struct exchange *x, size_t i)
+{
+    return !people_has(x->wanted, x->present.ids[i]) && !stays(call, &x->members[i]);
+}
+
+static enum err read_present(struct call *call, const struct conversation *conversation,
+                             struct exchange *x)
+{
+    enum err e = store_participant_list(call->db, call->arena, conversation->id,
+                                        conversation->participant_count, &x->members,
+                                        &x->present.count);
+    if (e != ERR_OK) {
+        return e;
+    }
+    x->present.ids = ARENA_ARRAY(call->arena, struct uuid, x->present.count);
+    for (size_t i = 0; i < x->present.count; i++) {
+        x->present.ids[i] = x->members[i].user_id;
+    }
+    return ERR_OK;
+}
+
+/* Everything that can be wrong with it, before anything is written. */
+static enum err judge_exchange(struct call *call, const struct conversation_view *view,
+                               struct exchange *x)
+{
+    const struct conversation *conversation = &view->conversation;
+    for (size_t i = 0; i < x->wanted->count; i++) {
+        x->joining += people_has(&x->present, x->wanted->ids[i]) ? 0 : 1;
+    }
+    for (size_t i = 0; i < x->present.count; i++) {
+        if (!leaves(call, x, i)) {
+            continue;
+        }
+        enum err e =
+            chat_check(call, view, chat_need_to_remove(x->members[i].role), ERR_NOT_FOUND);
+        if (e != ERR_OK) {
+            return e;
+        }
+        x->leaving++;
+    }
+    if (conversation->direct && (x->joining > 0 || x->leaving > 0)) {
+        problems_add(call->problems, "participants",
+                     STR("The participants of a direct conversation cannot be changed."));
+        return ERR_INVALID;
+    }
+    int64_t count = conversation->participant_count + x->joining - x->leaving;
+    return count > call->limits->participants_max ? too_many(call, "participants") : ERR_OK;
+}
+
 static enum err begin_new(struct call *call, struct conversation *conversation,
-                          const struct people *wanted, const struct people *present)
+                          const struct exchange *x)
 {
     enum err e = ERR_OK;
-    for (size_t i = 0; i < wanted->count && e == ERR_OK; i++) {
-        if (!people_has(present, wanted->ids[i])) {
-            e = chat_membership_begin(call, conversation, wanted->ids[i]);
+    for (size_t i = 0; i < x->wanted->count && e == ERR_OK; i++) {
+        if (!people_has(&x->present, x->wanted->ids[i])) {
+            e = chat_membership_begin(call, conversation, x->wanted->ids[i]);
         }
     }
     return e;
 }
 
-static enum err end_old(struct call *call, struct conversation_view *view,
-                        const struct people *wanted, struct participant *list, size_t count)
+static enum err end_old(struct call *call, struct conversation *conversation,
+                        const struct exchange *x)
 {
     struct participant *owner = NULL; /* goes last, so that one of the new set inherits */
-    for (size_t i = 0; i < count; i++) {
-        struct participant *p = &list[i];
-        if (people_has(wanted, p->user_id) || stays(call, p)) {
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < x->present.count && e == ERR_OK; i++) {
+        if (!leaves(call, x, i)) {
             continue;
         }
-        enum err e = chat_check(call, view, chat_need_to_remove(p->role), ERR_NOT_FOUND);
-        if (e == ERR_OK && p->role == PART_OWNER) {
-            owner = p;
-        } else if (e == ERR_OK) {
-            e = membership_end(call, &view->conversation, p);
-        }
-        if (e != ERR_OK) {
-            return e;
+        if (x->members[i].role == PART_OWNER) {
+            owner = &x->members[i];
+        } else {
+            e = membership_end(call, conversation, &x->members[i]);
         }
     }
-    return owner == NULL ? ERR_OK : membership_end(call, &view->conversation, owner);
+    return e == ERR_OK && owner != NULL ? membership_end(call, conversation, owner) : e;
 }
 
 enum err chat_participant_replace(struct call *call, struct conversation_view *view,
                                   const struct people *people, bool *changed)
 {
-    struct conversation *conversation = &view->conversation;
-    int64_t rev = conversation->rev;
-    struct participant *list;
-    size_t count = 0;
-    enum err e = store_participant_list(call->db, call->arena, conversation->id,
-                                        conversation->participant_count, &list, &count);
-    if (e != ERR_OK) {
-        return e;
-    }
-    struct people present = {ARENA_ARRAY(call->arena, struct uuid, count), count};
-    for (size_t i = 0; i < count; i++) {
-        present.ids[i] = list[i].user_id;
-    }
-    e = begin_new(call, conversation, people, &present);
+    struct exchange x = {.wanted = people};
+    enum err e = read_present(call, &view->conversation, &x);
     if (e == ERR_OK) {
-        e = end_old(call, view, people, list, count);
+        e = judge_exchange(call, view, &x);
     }
-    *changed = conversation->rev != rev;
-    if (e == ERR_OK && *changed && conversation->direct) {
-        problems_add(call->problems, "participants",
-                     STR("The participants of a direct conversation cannot be changed."));
-        return ERR_INVALID;
+    *changed = x.joining > 0 || x.leaving > 0;
+    if (e == ERR_OK) {
+        e = begin_new(call, &view->conversation, &x);
     }
-    if (e == ERR_OK && conversation->participant_count > call->limits->participants_max) {
-        return too_many(call, "participants");
-    }
-    return e;
+    return e == ERR_OK ? end_old(call, &view->conversation, &x) : e;
 }
 
 static enum err leave_one(struct call *call, struct uuid conversation_id, struct uuid user_id)

@@ -57,8 +57,8 @@ bool cli_password_is_good(struct cli_call *c, struct str password, const struct 
     return !cli_call_complain(c);
 }
 
-enum cli_password cli_ask_password(struct cli_call *c, struct terminal *t,
-                                   const struct user *user, struct str *out)
+enum cli_password cli_ask_password(struct cli_call *c, struct terminal *t, const struct user *user,
+                                   struct str *out)
 {
     struct str again;
     struct arena *a = c->call.arena;

@@ -17,14 +17,13 @@ void cli_call_init(struct cli_call *c, struct cli *cli, struct db *db);
 bool cli_call_complain(struct cli_call *c);
 
 /* The first of these variables that is set. False: none, and a sentence has been printed. */
-bool cli_password_from_environment(const char *const *names, size_t count,
-                                   struct str *out) CHECKED;
+bool cli_password_from_environment(const char *const *names, size_t count, struct str *out) CHECKED;
 
 enum cli_password { CLI_PASSWORD_GOOD, CLI_PASSWORD_WEAK, CLI_PASSWORD_DIFFERS, CLI_PASSWORD_END };
 
 /* Asks twice, judges with Django's validators against `user`, and prints what they say. END: there
  * is nobody to ask any more. */
-enum cli_password cli_ask_password(struct cli_call *c, struct terminal *t,
-                                   const struct user *user, struct str *out) CHECKED;
+enum cli_password cli_ask_password(struct cli_call *c, struct terminal *t, const struct user *user,
+                                   struct str *out) CHECKED;
 /* Judges only. */
 bool cli_password_is_good(struct cli_call *c, struct str password, const struct user *user);

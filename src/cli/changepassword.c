@@ -20,8 +20,7 @@ static const char about[] =
 static const char *const password_names[] = {"CONFAB_PASSWORD", "CONFAB_SUPERUSER_PASSWORD",
                                              "DJANGO_SUPERUSER_PASSWORD"};
 
-static bool get_password(struct cli_call *c, const struct user *user, bool noinput,
-                         struct str *out)
+static bool get_password(struct cli_call *c, const struct user *user, bool noinput, struct str *out)
 {
     struct terminal terminal;
     if (noinput) {

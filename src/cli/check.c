@@ -68,10 +68,9 @@ static void check_queries(struct report *r)
 
 static void report_unmigrated(struct report *r, struct str what)
 {
-    struct str text = arena_printf(r->cli->arena,
-                                   "%.*s; `confab migrate` sees to it%s.", STR_ARG(what),
-                                   r->cli->conf->auto_migrate
-                                       ? ", and so does the next start of the server" : "");
+    struct str text = arena_printf(
+        r->cli->arena, "%.*s; `confab migrate` sees to it%s.", STR_ARG(what),
+        r->cli->conf->auto_migrate ? ", and so does the next start of the server" : "");
     if (r->cli->conf->auto_migrate) {
         warn(r, "confab.W001", text);
     } else {
@@ -149,19 +148,25 @@ static void check_secrets(struct report *r)
     }
     if (conf->secret_key[0] != '\0' && is_weak_key(conf->secret_key)) {
         warn(r, "confab.W011",
-             arena_printf(a, "SECRET_KEY has less than %d characters, less than %d different ones, "
+             arena_printf(a,
+                          "SECRET_KEY has less than %d characters, less than %d different ones, "
                           "or begins with 'django-insecure-': who guesses it can be anybody. Leave "
-                          "it empty to have one made.", SECRET_KEY_LENGTH, SECRET_KEY_DIFFERENT));
+                          "it empty to have one made.",
+                          SECRET_KEY_LENGTH, SECRET_KEY_DIFFERENT));
     }
     if (is_open_to_others(conf->data_dir)) {
         warn(r, "confab.W012",
-             arena_printf(a, "DATA_DIR: other users of this machine may look into %s; run "
-                          "`chmod -R go= %s`.", conf->data_dir, conf->data_dir));
+             arena_printf(a,
+                          "DATA_DIR: other users of this machine may look into %s; run "
+                          "`chmod -R go= %s`.",
+                          conf->data_dir, conf->data_dir));
     }
     if (conf->password_iterations < ITERATIONS_WISE) {
         warn(r, "confab.W013",
-             arena_printf(a, "PASSWORD_ITERATIONS is %" PRId64 ": a stolen database would be cracked "
-                          "sooner than with %d.", conf->password_iterations, ITERATIONS_WISE));
+             arena_printf(a,
+                          "PASSWORD_ITERATIONS is %" PRId64 ": a stolen database would be cracked "
+                          "sooner than with %d.",
+                          conf->password_iterations, ITERATIONS_WISE));
     }
     if (conf->auth_basic) {
         warn(r, "confab.W014",
@@ -216,8 +221,7 @@ static void check_limits(struct report *r)
                  "end."));
     }
     if (conf->throttle_user.requests == 0) {
-        warn(r, "confab.W032",
-             STR("THROTTLE_USER is off: one user can keep the server busy."));
+        warn(r, "confab.W032", STR("THROTTLE_USER is off: one user can keep the server busy."));
     }
     if (conf->connections_per_address_max == 0) {
         warn(r, "confab.W033",
@@ -259,10 +263,8 @@ int cli_check(struct cli *cli)
     const struct cli_option options[] = {
         {.name = "--deploy", .on = &deploy, .help = "warn of what is unwise in production"},
     };
-    const struct cli_usage usage = {.command = "check",
-                                    .about = about,
-                                    .options = options,
-                                    .option_count = COUNT_OF(options)};
+    const struct cli_usage usage = {
+        .command = "check", .about = about, .options = options, .option_count = COUNT_OF(options)};
     int code;
     if (!cli_parse(cli, &usage, &code)) {
         return code;

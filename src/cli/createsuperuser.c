@@ -44,8 +44,7 @@ static bool ask_email(struct maker *m, enum err *e)
     bool good = false;
     do {
         struct account_draft draft = {0};
-        if (!terminal_ask(&m->terminal, m->c.call.arena, "Email address: ", false,
-                          &draft.email)) {
+        if (!terminal_ask(&m->terminal, m->c.call.arena, "Email address: ", false, &draft.email)) {
             return false;
         }
         draft.email = str_trim(draft.email);
@@ -178,7 +177,8 @@ int cli_createsuperuser(struct cli *cli)
     struct str problem = STR("");
     const struct cli_option options[] = {
         {.name = "--email", .text = &email, .help = "e-mail address"},
-        {.name = "--username", .text = &username,
+        {.name = "--username",
+         .text = &username,
          .help = "name; left out with --noinput: made of the e-mail address"},
         {.name = "--noinput", .on = &m.noinput, .help = "ask nothing"},
     };

@@ -50,9 +50,9 @@ static enum err check_migrated(struct cli *cli, struct str *problem)
     struct db *db;
     struct migrations all;
     if (!cli_database_exists(cli)) {
-        *problem = arena_printf(cli->arena,
-                                "There is no database at %s yet: run `confab migrate` first.",
-                                cli->conf->database_path);
+        *problem =
+            arena_printf(cli->arena, "There is no database at %s yet: run `confab migrate` first.",
+                         cli->conf->database_path);
         return ERR_CONFLICT;
     }
     enum err e = cli_open_migrations(cli, cli_database_url(cli), &db, &all, problem);

@@ -100,16 +100,18 @@ static int migrate(struct cli *cli, const struct plan *plan, const char *target)
     if (!looks && !cli_data_dir(cli, &problem)) {
         return cli_fail(1, "%.*s", STR_ARG(problem));
     }
-    const char *url = looks && !cli_database_exists(cli) ? "sqlite::memory:"
-                                                         : cli_database_url(cli);
+    const char *url =
+        looks && !cli_database_exists(cli) ? "sqlite::memory:" : cli_database_url(cli);
     if (cli_open_migrations(cli, url, &db, &all, &problem) != ERR_OK) {
         return cli_fail(1, "%.*s", STR_ARG(problem));
     }
     int code = 0;
     size_t count = 0;
     if (!find_target(&all, target, &count)) {
-        code = cli_fail(2, "there is no migration \"%s\", or more than one begins so; see "
-                           "`confab migrate --list`.", target);
+        code = cli_fail(2,
+                        "there is no migration \"%s\", or more than one begins so; see "
+                        "`confab migrate --list`.",
+                        target);
     } else if (plan->list) {
         show_list(&all);
     } else if (plan->only_show) {

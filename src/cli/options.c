@@ -65,8 +65,9 @@ static bool set_option(const struct cli_option *option, const char *value, int *
     }
     if (!str_to_i64(str_of(value), option->number) || *option->number < option->min ||
         *option->number > option->max) {
-        *code = cli_fail(WRONG_USE, "%s takes a whole number from %" PRId64 " to %" PRId64
-                         ", not \"%s\".", option->name, option->min, option->max, value);
+        *code = cli_fail(WRONG_USE,
+                         "%s takes a whole number from %" PRId64 " to %" PRId64 ", not \"%s\".",
+                         option->name, option->min, option->max, value);
         return false;
     }
     return true;

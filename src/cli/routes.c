@@ -5,14 +5,14 @@
  *                  "secret", "paged"}...],
  *      "shapes": {"Message": {"id": "uuid", "edited_at": "time|null", "sender": "User", ...}}}
  *
- * `out` is null (no body), the name of a shape, "page:Name" for the envelope of a list around it, or
- * "[Name]" for a bare list. In a shape a field's value is a type, the name of a shape, either in [ ]
+ * `out` is null (no body), the name of a shape, "page:Name" for the envelope of a list around it,
+ * or "[Name]" for a bare list. In a shape a field's value is a type or the name of a shape, in [ ]
  * for a list; "|null" behind it: it may be null; "?" behind the key: it may be missing. */
 #include <stdio.h>
 
 #include "cli/options.h"
-#include "json/write.h"
 #include "serve/route.h"
+#include "json/write.h"
 
 enum { JSON_MAX = 4 * 1024 * 1024, SHAPES_MAX = 128 };
 
@@ -28,11 +28,14 @@ static const char *const shape_types[] = {
     [SHAPE_OBJECT] = "object", [SHAPE_ARRAY] = "any", [SHAPE_URL] = "url",
 };
 static const char *const accesses[] = {
-    [ACCESS_UNDECLARED] = "undeclared", [ACCESS_ANYONE] = "anyone", [ACCESS_IGNORE] = "ignore",
-    [ACCESS_USER] = "user",             [ACCESS_ADMIN] = "admin",
+    [ACCESS_UNDECLARED] = "undeclared", [ACCESS_ANYONE] = "anyone",
+    [ACCESS_IGNORE] = "ignore",         [ACCESS_USER] = "user",
+    [ACCESS_ADMIN] = "admin",
 };
 static const char *const dbs[] = {
-    [ROUTE_NONE] = "none", [ROUTE_READ] = "read", [ROUTE_WRITE] = "write",
+    [ROUTE_NONE] = "none",
+    [ROUTE_READ] = "read",
+    [ROUTE_WRITE] = "write",
 };
 static const char *const throttles[] = {
     [THROTTLE_NORMAL] = "normal",
@@ -85,8 +88,7 @@ static void write_shape_field(struct printer *p, const struct shape_field *field
 {
     struct str name = field->of != NULL ? bare_name(field->of) : str_of(shape_types[field->type]);
     bool list = field->type == SHAPE_ARRAY;
-    json_key_str(&p->o,
-                 arena_printf(p->arena, "%s%s", field->name, field->optional ? "?" : ""));
+    json_key_str(&p->o, arena_printf(p->arena, "%s%s", field->name, field->optional ? "?" : ""));
     json_str(&p->o, arena_printf(p->arena, "%s%.*s%s%s", list ? "[" : "", STR_ARG(name),
                                  list ? "]" : "", field->nullable ? "|null" : ""));
 }

@@ -18,8 +18,8 @@ enum { MILLION = 1000 * 1000, WORDS_MAX = 32 };
 
 static const char about[] =
     "Fills an empty database, the same way each time: admin@example.com, and\n"
-    "user0@example.com and on, in conversations of two to five. All have the password\n"
-    DEMO_PASSWORD ". Never do this on a server that others reach.";
+    "user0@example.com and on, in conversations of two to five people, all with the\n"
+    "password " DEMO_PASSWORD ". Never do this on a server that others reach.";
 
 struct seeder {
     struct db *db;
@@ -254,13 +254,22 @@ int cli_seed_demo(struct cli *cli)
     struct seed_size size = {.users = 1000, .conversations = 2000, .messages = 100000, .seed = 1};
     bool replace = false;
     const struct cli_option options[] = {
-        {.name = "--users", .number = &size.users, .min = 2, .max = MILLION,
+        {.name = "--users",
+         .number = &size.users,
+         .min = 2,
+         .max = MILLION,
          .help = "users beside the admin"},
-        {.name = "--conversations", .number = &size.conversations, .max = MILLION,
+        {.name = "--conversations",
+         .number = &size.conversations,
+         .max = MILLION,
          .help = "conversations; user0 is in every tenth"},
-        {.name = "--messages", .number = &size.messages, .max = 10 * MILLION,
+        {.name = "--messages",
+         .number = &size.messages,
+         .max = 10 * MILLION,
          .help = "messages; each twentieth in the first conversation"},
-        {.name = "--seed", .number = &size.seed, .max = INT64_MAX,
+        {.name = "--seed",
+         .number = &size.seed,
+         .max = INT64_MAX,
          .help = "other numbers give other data"},
         {.name = "--replace", .on = &replace, .help = "delete what is in the database first"},
     };

@@ -8,9 +8,9 @@ enum { MINUTE_S = 60, MONTH_S = 30 * 24 * 60 * 60 };
 enum { WORDS_MIN = 3, WORDS_MAX = 20, LONG_EVERY = 20, FIRST_USER_EVERY = 10, HOST_EVERY = 10 };
 
 static const char *const words[] = {
-    "the", "room",  "is",    "ready", "when",  "will",    "you",    "come", "we",
-    "can", "bring", "bread", "and",   "fresh", "flowers", "before", "noon", "please",
-    "ring", "twice", "at",   "door",  "many",  "thanks",  "until",  "then",
+    "the",  "room",  "is",    "ready", "when",  "will",    "you",    "come", "we",
+    "can",  "bring", "bread", "and",   "fresh", "flowers", "before", "noon", "please",
+    "ring", "twice", "at",    "door",  "many",  "thanks",  "until",  "then",
 };
 
 /* SplitMix64: a step of fixed size, and mixing. */
@@ -114,8 +114,7 @@ void seed_plan_make(struct seed_plan *plan, const struct seed_size *size, struct
 {
     *plan = (struct seed_plan){.size = *size, .rng = {(uint64_t)size->seed}};
     plan->people = ARENA_ARRAY(a, struct seed_person, (size_t)size->users);
-    plan->conversations =
-        ARENA_ARRAY(a, struct seed_conversation, (size_t)size->conversations);
+    plan->conversations = ARENA_ARRAY(a, struct seed_conversation, (size_t)size->conversations);
     plan->messages = ARENA_ARRAY(a, struct seed_message, (size_t)size->messages);
     make_people(plan);
     make_conversations(plan);

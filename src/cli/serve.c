@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "cli/cli.h"
+#include "cli/options.h"
 #include "jobs/jobs.h"
 #include "serve/app.h"
 #include "serve/router.h"
@@ -15,6 +15,9 @@
 #include "store/queries.h"
 
 enum { STOP_TIMEOUT_MS = 10000 };
+
+static const char about[] =
+    "Runs the server until SIGINT or SIGTERM; what it has accepted is finished first.";
 
 static void log_step(const struct migration *m, bool up)
 {
@@ -144,8 +147,10 @@ int cli_serve(struct cli *cli)
     struct app app = {.conf = cli->conf};
     struct str problem = STR("");
     sigset_t signals;
-    if (cli->argc > 0) {
-        return cli_fail(2, "serve takes no argument \"%s\"; see `confab --help`.", cli->argv[0]);
+    const struct cli_usage usage = {.command = "serve", .about = about};
+    int code = 0;
+    if (!cli_parse(cli, &usage, &code)) {
+        return code;
     }
     /* Before any thread starts, so that all of them leave these signals to this one. */
     sigemptyset(&signals);
@@ -159,7 +164,6 @@ int cli_serve(struct cli *cli)
     app.router = router_new(api_resources, api_resource_count);
     app.throttle = throttle_new();
     struct jobs *jobs = NULL;
-    int code = 0;
     if (start(cli, &app, &problem) == ERR_OK) {
         jobs = jobs_start(&app);
         log_info("listening url=http://%s:%d database=%s", cli->conf->host,

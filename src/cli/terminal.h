@@ -7,7 +7,7 @@
 enum { TERMINAL_LINE_MAX = 1024 };
 
 struct terminal {
-    bool is_person; /* standard input is a terminal */
+    bool is_person;               /* standard input is a terminal */
     char data[TERMINAL_LINE_MAX]; /* read, but not asked for yet */
     size_t n;
 };

@@ -218,6 +218,8 @@ static void run_list(struct exec *exec, struct work *list)
             return;
         }
         atomic_fetch_add(&exec->failed_batches, 1);
+        log_warning("batch undone by a request that wrote before it failed code=%s",
+                    err_code(culprit->result));
         list = without(list, culprit);
         finish_culprit(culprit);
     }

@@ -225,6 +225,7 @@ struct jobs *jobs_start(struct app *app)
     struct jobs *jobs = mem_alloc_zero(sizeof(*jobs));
     pthread_condattr_t steady;
     jobs->app = app;
+    jobs->poked = true; /* an earlier process may have left something */
     pthread_mutex_init(&jobs->lock, NULL);
     pthread_condattr_init(&steady);
     pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);

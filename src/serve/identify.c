@@ -6,6 +6,7 @@
 #include "crypto/hash.h"
 #include "crypto/token.h"
 #include "serve/app.h"
+#include "serve/rates.h"
 
 enum { BASIC_MAX = 1024 };
 
@@ -93,8 +94,12 @@ static enum err identify_basic(struct req *r, struct str encoded)
     }
     struct str password = decoded;
     struct str name = str_cut(&password, ':');
-    enum err e = chat_password_check(&r->call, name, password, &r->user);
+    enum err e = rates_login_begin(r, name);
+    if (e == ERR_OK) {
+        e = chat_password_check(&r->call, name, password, &r->user);
+    }
     if (e == ERR_BAD_LOGIN) {
+        rates_login_failed(r);
         r->detail = STR("Invalid username/password.");
         return ERR_AUTH_FAILED;
     }

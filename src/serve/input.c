@@ -257,14 +257,16 @@ static void check_object(struct check *c, const struct raw *raw)
     json_decref(root);
 }
 
-static void add_item(struct check *c, const struct raw *raw)
+/* False: it is none, and the first that is none is enough. */
+static bool add_item(struct check *c, const struct raw *raw)
 {
     struct str text;
     if (!raw_text(c->r, raw, &text) || str_contains_byte(text, '\0')) {
         wrong(c, STR("Not a valid string."));
-        return;
+        return false;
     }
     c->value->list[c->value->count++] = utf8_trim(text);
+    return true;
 }
 
 static bool list_fits(struct check *c, size_t count)
@@ -289,12 +291,13 @@ static void check_list(struct check *c, const struct raw *raw)
     if (!list_fits(c, count)) {
         return;
     }
-    for (size_t i = 0; i < count; i++) {
+    bool good = true;
+    for (size_t i = 0; i < count && good; i++) {
         struct raw item = *raw;
         if (json_is_array(raw->json)) {
             item.json = json_array_get(raw->json, i);
         }
-        add_item(c, &item);
+        good = add_item(c, &item);
     }
 }
 
@@ -391,8 +394,9 @@ static void check_form_list(struct check *c, const struct query *form, struct st
         return;
     }
     at = 0;
-    while (query_get_all(form, name, &at, &text)) {
-        add_item(c, &(struct raw){.text = text});
+    bool good = true;
+    while (good && query_get_all(form, name, &at, &text)) {
+        good = add_item(c, &(struct raw){.text = text});
     }
 }
 
@@ -481,7 +485,7 @@ static enum err read_form(struct req *r, const struct media_type *type)
 static enum err unsupported(struct req *r, struct str type)
 {
     r->detail = arena_printf(r->arena, "Unsupported media type \"%.*s\" in request.",
-                             STR_ARG(type));
+                             STR_ARG(charset_repair(r->arena, type)));
     return ERR_MEDIA_TYPE;
 }
 

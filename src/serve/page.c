@@ -8,6 +8,9 @@
 /* A cursor's bytes: order, flags, sort number (big-endian), id. */
 enum { CURSOR_SIZE = 1 + 1 + 8 + 16, CURSOR_BACKWARD = 1, CURSOR_DESCENDING = 2 };
 
+/* What a link has beside what was sent: a page number or a cursor, and its name. */
+enum { LINK_ADDED_MAX = 256 };
+
 static struct str encode_cursor(const struct pager *p, struct list_key key, bool backward)
 {
     uint8_t bytes[CURSOR_SIZE];
@@ -132,7 +135,8 @@ static void write_link(struct pager *p, const char *name, struct str value)
     struct req *r = p->r;
     struct buf link;
     const struct query_pair changes[] = {{str_of(name), value}};
-    buf_init(&link, 64 * 1024);
+    /* A byte that is no UTF-8 becomes U+FFFD, which is nine bytes in a link. */
+    buf_init(&link, r->base_url.n + r->path_sent.n + 9 * r->x->query.n + LINK_ADDED_MAX);
     buf_str(&link, r->base_url);
     buf_str(&link, r->path_sent);
     size_t before = link.n;

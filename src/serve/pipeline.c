@@ -13,8 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/utf8.h"
-#include "chat/login.h"
+#include "chat/access.h"
 #include "chat/session.h"
 #include "crypto/random.h"
 #include "http/charset.h"
@@ -24,9 +23,9 @@
 #include "serve/input.h"
 #include "serve/net.h"
 #include "serve/options.h"
+#include "serve/rates.h"
 #include "serve/reply.h"
 #include "serve/router.h"
-#include "serve/throttle.h"
 
 enum { TOUCH_INTERVAL_S = 60, REQUEST_ID_MAX = 128 };
 
@@ -204,37 +203,6 @@ static enum err authorise(struct req *r, enum access access)
     return ERR_INTERNAL;
 }
 
-static enum err throttled(struct req *r, int64_t wait_s)
-{
-    atomic_fetch_add(&r->app->metrics.throttled, 1);
-    r->retry_after_s = wait_s;
-    r->detail = arena_printf(r->arena,
-                             "Request was throttled. Expected available in %lld second%s.",
-                             (long long)wait_s, wait_s == 1 ? "" : "s");
-    return ERR_THROTTLED;
-}
-
-static enum err throttle(struct req *r, const struct route *route)
-{
-    const struct conf *conf = r->app->conf;
-    int64_t wait_s = 0;
-    if (route->throttle == THROTTLE_NEVER) {
-        return ERR_OK;
-    }
-    bool fits = true;
-    if (r->call.me != NULL) {
-        struct str who = {(const char *)r->user.id.b, sizeof(r->user.id.b)};
-        fits = throttle_take(r->app->throttle, conf->throttle_user, "user", who, &wait_s);
-    } else {
-        fits = throttle_take(r->app->throttle, conf->throttle_anon, "anon", r->address, &wait_s);
-    }
-    if (fits && route->throttle == THROTTLE_REGISTER) {
-        fits = throttle_take(r->app->throttle, conf->throttle_register, "register", r->address,
-                             &wait_s);
-    }
-    return fits ? ERR_OK : throttled(r, wait_s);
-}
-
 /* Who is named in a log-in's body. */
 static struct str login_name(const struct req *r)
 {
@@ -248,48 +216,15 @@ static struct str login_name(const struct req *r)
     return name;
 }
 
-/* Whose password is being guessed, and from where: the account counts, not which of its names is
- * used; a name that nobody has counts by itself. */
-static enum err set_login_key(struct req *r)
-{
-    struct uuid id = r->user.id;
-    struct str name = STR("");
-    enum err e = ERR_OK;
-    if (r->call.me == NULL) {
-        name = login_name(r);
-        e = chat_login_account(&r->call, name, &id);
-    }
-    char text[UUID_TEXT];
-    uuid_format(id, text);
-    struct str who = uuid_is_zero(id) ? utf8_fold(r->arena, name)
-                                      : (struct str){text, sizeof(text)};
-    r->login_key = arena_printf(r->arena, "%.*s %.*s", STR_ARG(r->address), STR_ARG(who));
-    return e;
-}
-
-/* Failed log-ins: looked at before the password is hashed, counted when it was wrong. */
 static enum err throttle_login(struct req *r)
 {
-    int64_t wait_s = 0;
-    if (r->route->throttle != THROTTLE_LOGIN) {
-        return ERR_OK;
-    }
-    enum err e = set_login_key(r);
-    if (e != ERR_OK) {
-        return e;
-    }
-    bool fits = throttle_peek(r->app->throttle, r->app->conf->throttle_login, "login",
-                              r->login_key, &wait_s);
-    return fits ? ERR_OK : throttled(r, wait_s);
+    return r->route->throttle == THROTTLE_LOGIN ? rates_login_begin(r, login_name(r)) : ERR_OK;
 }
 
 static void count_failed_login(struct req *r, enum err e)
 {
-    int64_t wait_s;
-    if (r->route->throttle == THROTTLE_LOGIN && (e == ERR_BAD_LOGIN || e == ERR_INVALID) &&
-        !throttle_take(r->app->throttle, r->app->conf->throttle_login, "login", r->login_key,
-                       &wait_s)) {
-        log_warning("log-ins throttled address=%.*s", STR_ARG(r->address));
+    if (r->route->throttle == THROTTLE_LOGIN && (e == ERR_BAD_LOGIN || e == ERR_INVALID)) {
+        rates_login_failed(r);
     }
 }
 
@@ -369,7 +304,7 @@ static enum err admit(struct req *r)
         e = authorise(r, access->access);
     }
     if (e == ERR_OK) {
-        e = throttle(r, access);
+        e = rates_take(r, access);
     }
     if (e != ERR_OK) {
         return e;
@@ -433,7 +368,7 @@ static enum err run_write(struct req *r)
             e = idempotency_keep(r);
         }
     }
-    return e;
+    return e == ERR_OK ? chat_audit_noted(&r->call) : e;
 }
 
 /* --- the executor's side -------------------------------------------------------------------- */
@@ -450,7 +385,17 @@ static enum err write_run(struct work *work, struct db *db, int64_t stamp)
     r->call.db = db;
     r->call.stamp = stamp;
     r->call.now_us = clock_now_us();
+    r->call.noted = (struct chat_noted){NULL, {{0}}};
     return run_write(r);
+}
+
+/* The answer is written already; it goes out once the audit log says who got it. */
+static enum err note_run(struct work *work, struct db *db, int64_t stamp)
+{
+    struct req *r = req_of(work);
+    r->call.db = db;
+    r->call.stamp = stamp;
+    return chat_audit_noted(&r->call);
 }
 
 static void write_done(struct work *work, enum err e, bool batch_failed)
@@ -468,9 +413,10 @@ static void write_done(struct work *work, enum err e, bool batch_failed)
 }
 
 /* Queues the request to the writer; the exchange is deferred. */
-static void submit_write(struct req *r)
+static void submit_write(struct req *r,
+                         enum err (*run)(struct work *work, struct db *db, int64_t stamp))
 {
-    r->work = (struct work){.run = write_run, .done = write_done};
+    r->work = (struct work){.run = run, .done = write_done};
     if (!exec_write(r->app->exec, &r->work)) {
         reply_send(r, ERR_BUSY);
     }
@@ -481,6 +427,12 @@ static enum err slow_run(struct work *work, struct db *db, int64_t stamp)
     struct req *r = req_of(work);
     (void)stamp;
     r->call.db = db;
+    if (r->route->throttle == THROTTLE_LOGIN) { /* those that queued before it may have failed */
+        enum err e = rates_login_check(r);
+        if (e != ERR_OK) {
+            return e;
+        }
+    }
     return r->route->slow(r);
 }
 
@@ -489,7 +441,7 @@ static void slow_done(struct work *work, enum err e, bool batch_failed)
     struct req *r = req_of(work);
     (void)batch_failed;
     if (e == ERR_OK) {
-        submit_write(r);
+        submit_write(r, write_run);
         return;
     }
     count_failed_login(r, e);
@@ -507,14 +459,8 @@ static void submit_slow(struct req *r)
 
 /* --- the two ways in ------------------------------------------------------------------------ */
 
-/* Asked once the filters are decoded. */
-static bool needs_writer(const struct req *r)
-{
-    return r->route->db == ROUTE_WRITE || (r->route->writes != NULL && r->route->writes(r));
-}
-
 /* Admits the request and, unless the writer must do it, answers it. *to_writer: it is admitted, its
- * input is good, and it has still to run. */
+ * input is good, and it has still to run; or it was a read that the audit log must know of. */
 static enum err admit_and_read(struct req *r, bool *to_writer)
 {
     *to_writer = false;
@@ -525,8 +471,10 @@ static enum err admit_and_read(struct req *r, bool *to_writer)
     r->body_error = input_read_body(r, r->content_type);
     r->body_detail = r->detail; /* the object's own error has a text of its own */
     r->detail = STR_NULL;
-    if (!needs_writer(r)) {
-        return run_read(r);
+    if (r->route->db != ROUTE_WRITE) {
+        e = run_read(r);
+        *to_writer = e == ERR_OK && r->call.noted.action != NULL;
+        return e;
     }
     if (r->body_error != ERR_OK || r->problems.first != NULL) {
         e = find_object(r); /* a foreign object is told before a bad body */
@@ -542,7 +490,7 @@ static void go_on_writing(struct req *r)
     if (r->route->slow != NULL) {
         submit_slow(r);
     } else {
-        submit_write(r);
+        submit_write(r, r->route->db == ROUTE_WRITE ? write_run : note_run);
     }
 }
 

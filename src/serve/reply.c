@@ -24,8 +24,8 @@ static void write_problems(struct req *r)
     json_open_object(o);
     for (struct problem *p = r->problems.first; p != NULL; p = p->next) {
         bool seen = false;
-        for (struct problem *q = r->problems.first; q != p; q = q->next) {
-            seen = seen || strcmp(q->field, p->field) == 0;
+        for (struct problem *q = r->problems.first; q != p && !seen; q = q->next) {
+            seen = strcmp(q->field, p->field) == 0;
         }
         if (seen) {
             continue;
@@ -179,6 +179,10 @@ static void lay_out(struct req *r)
     struct buf pretty;
     buf_init(&pretty, HTTP_BODY_MAX);
     json_indent(&pretty, buf_view(&r->x->out), r->accept.indent);
+    if (pretty.failed) { /* too large to be laid out: as it is, rather than a part of it */
+        buf_fini(&pretty);
+        return;
+    }
     buf_fini(&r->x->out);
     r->x->out = pretty;
 }

@@ -34,9 +34,6 @@ struct route {
     /* Finds and authorises the object of the path; runs before the problems of the body are told. */
     handler *object;
     handler *handle;
-    /* Of a ROUTE_READ: must this request leave a row in the audit log? Then it runs on the writer.
-     * Asked once the caller and the filters are known; NULL: never. */
-    bool (*writes)(const struct req *r);
     const struct shape *out; /* NULL: no body */
     int status;              /* of success; a handler may set another */
     bool secret;             /* the answer holds secrets: never stored, never cached */

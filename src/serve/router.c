@@ -220,7 +220,7 @@ bool router_find(const struct router *router, struct req *r, struct str path,
         struct str last = segments[count - 1];
         struct str suffix = take_suffix(&segments[count - 1]);
         const struct path *without = find(router, under_api, segments, count);
-        if (without != NULL && (found == NULL || found->ids > 0)) {
+        if (without != NULL && suffix.n > 0 && (found == NULL || found->ids > 0)) {
             *format = suffix;
             found = without;
         } else {

@@ -32,10 +32,9 @@ static enum err list_sent(struct db *db, struct uuid sender_id, const struct lis
                           int64_t most, struct sent *list, int64_t *count)
 {
     struct db_rows rows;
-    enum err e = db_query(db, Q_ERASURE_SENT_BY,
-                          ARGS(V_UUID(sender_id), V_TIME(after->n), V_UUID(after->id),
-                               V_INT(most)),
-                          &rows);
+    enum err e =
+        db_query(db, Q_ERASURE_SENT_BY,
+                 ARGS(V_UUID(sender_id), V_TIME(after->n), V_UUID(after->id), V_INT(most)), &rows);
     *count = 0;
     while (e == ERR_OK && *count < most && db_next(&rows)) {
         list[(*count)++] = (struct sent){.conversation_id = db_uuid(&rows, 0),
@@ -52,8 +51,7 @@ static enum err raise(struct db *db, int64_t stamp, struct uuid conversation_id,
                       bool *counted)
 {
     struct db_rows rows;
-    enum err e =
-        db_query(db, Q_ERASURE_RAISE, ARGS(V_UUID(conversation_id), V_INT(stamp)), &rows);
+    enum err e = db_query(db, Q_ERASURE_RAISE, ARGS(V_UUID(conversation_id), V_INT(stamp)), &rows);
     while (e == ERR_OK && db_next(&rows)) {
         *rev = db_int(&rows, 0);
         *counted = db_is_null(&rows, 1);
@@ -125,8 +123,8 @@ static enum err erase_range(struct db *db, int64_t stamp, int64_t now_us, struct
                     NULL);
     }
     if (e == ERR_OK) {
-        e = db_exec(db, Q_ERASURE_HISTORY_RANGE,
-                    ARGS(V_UUID(id), V_INT(from), V_INT(from + most)), NULL);
+        e = db_exec(db, Q_ERASURE_HISTORY_RANGE, ARGS(V_UUID(id), V_INT(from), V_INT(from + most)),
+                    NULL);
     }
     at->n = from + most;
     *over = at->n >= last_seq;
@@ -135,10 +133,10 @@ static enum err erase_range(struct db *db, int64_t stamp, int64_t now_us, struct
 
 static enum err end(struct db *db, int64_t stamp, const struct erasure *erasure)
 {
-    enum err e = erasure->kind == ERASE_USER
-                     ? erase_traces(db, stamp, erasure->id)
-                     : db_exec(db, Q_ERASURE_CONVERSATION,
-                               ARGS(V_UUID(erasure->id), V_INT(stamp)), NULL);
+    enum err e =
+        erasure->kind == ERASE_USER
+            ? erase_traces(db, stamp, erasure->id)
+            : db_exec(db, Q_ERASURE_CONVERSATION, ARGS(V_UUID(erasure->id), V_INT(stamp)), NULL);
     if (e != ERR_OK) {
         return e;
     }

@@ -25,5 +25,5 @@ enum err store_erasure_step(struct db *db, struct arena *a, int64_t stamp, int64
 enum err store_purge_any(struct db *db, int64_t answers_before_us, int64_t sessions_before_us,
                          bool *any) CHECKED;
 /* Drops at most `most` sessions. */
-enum err store_purge_sessions(struct db *db, int64_t before_us, int64_t most,
-                              int64_t *dropped) CHECKED;
+enum err store_purge_sessions(struct db *db, int64_t before_us, int64_t most, int64_t *dropped)
+    CHECKED;

@@ -28,10 +28,10 @@ enum err store_seed_conversation(struct db *db, int64_t stamp,
 {
     const struct conversation *c = conversation;
     return db_exec(db, Q_SEED_CONVERSATION,
-                   ARGS(V_UUID(c->id), V_TEXT(c->title), V_TEXT(c->metadata),
-                        V_UUID(c->created_by), V_TIME(c->created_at), V_TIME(c->updated_at),
-                        V_INT(c->last_seq), V_INT(c->message_count),
-                        V_INT(c->participant_count), V_INT(c->rev), V_INT(stamp)),
+                   ARGS(V_UUID(c->id), V_TEXT(c->title), V_TEXT(c->metadata), V_UUID(c->created_by),
+                        V_TIME(c->created_at), V_TIME(c->updated_at), V_INT(c->last_seq),
+                        V_INT(c->message_count), V_INT(c->participant_count), V_INT(c->rev),
+                        V_INT(stamp)),
                    NULL);
 }
 

@@ -19,7 +19,6 @@ import {
     contains,
     err,
     invalid,
-    invalidSome,
     ok,
     unauthorized,
 } from '../lib/expect.mjs';
@@ -118,8 +117,7 @@ describe('POST /api/token/', () => {
     });
 
     test('what is missing, blank, null or no text', async () => {
-        const empty = invalidSome(await api.post('/api/token/', {}), 'username', 'email');
-        assert.deepEqual(empty.password, [REQUIRED]);
+        invalid(await api.post('/api/token/', {}), { email: [REQUIRED], password: [REQUIRED] });
         invalid(await api.post('/api/token/', { email: alice.email }), { password: REQUIRED });
         invalid(await api.post('/api/token/', { email: alice.email, password: null }), {
             password: 'This field may not be null.',
@@ -331,8 +329,26 @@ describe('revoke and log out', () => {
     });
 
     test('revoke with garbage', async () => {
-        const res = await alice.post('/api/token/revoke/', { refresh: 'garbage' });
-        ok(res, 400, 401);
+        const body = { detail: 'Token is invalid or expired', code: 'token_not_valid' };
+        for (const client of [alice, api]) {
+            const res = await client.post('/api/token/revoke/', { refresh: 'garbage' });
+            assert.deepEqual(unauthorized(res), body);
+        }
+        const access = await api.post('/api/token/revoke/', { refresh: alice.access });
+        assert.equal(unauthorized(access).detail, 'Token has wrong type');
+        ok(await me(alice));
+    });
+
+    test('who has the refresh token need not be signed in', async () => {
+        const one = await login(server, 'alice');
+        ok(await api.post('/api/token/revoke/', { refresh: one.refresh }), 205);
+        await untilDead(one);
+        const two = await login(server, 'alice');
+        ok(await api.post('/api/auth/logout/', { refresh: two.refresh }));
+        unauthorized(await refresh(two.refresh));
+        for (const path of ['/api/token/revoke/', '/api/auth/logout/']) {
+            assert.deepEqual(unauthorized(await api.post(path, {})), { detail: NO_CREDENTIALS });
+        }
     });
 
     for (const field of ['refresh', 'refresh_token', null]) {
@@ -362,6 +378,8 @@ describe('Token', () => {
     test('by username and by e-mail; the header in any case', async () => {
         const { token } = assertShape(opaqueToken, ok(await ask('alice', PASSWORD)));
         assertShape(opaqueToken, ok(await ask('alice@example.com', PASSWORD)));
+        const form = { username: 'alice', password: PASSWORD };
+        assertShape(opaqueToken, ok(await api.request('POST', '/api/api-token-auth/', { form })));
         for (const scheme of ['Token', 'token', 'TOKEN', 'tOkEn']) {
             const body = ok(await me(api.with({ authorization: `${scheme} ${token}` })));
             assert.equal(body.id, alice.id);
@@ -381,7 +399,7 @@ describe('Token', () => {
         const client = api.with({ authorization: `Token ${token}` });
         ok(await me(client));
         const body = ok(await user.get('/api/users/me/sessions/'));
-        const rows = body.results ?? body;
+        const rows = body.results;
         assert.equal(rows.length, 2);
         assert.ok(!JSON.stringify(body).includes(token), 'the key itself is never shown');
         for (const row of rows) {
@@ -429,6 +447,10 @@ describe('Basic', () => {
             'Basic YTpi YTpi',
             'Basic Ym9i',
             'Basic /////w==',
+            basic('\u0000', '\u0000'),
+            `Basic ${Buffer.from('\u00ff\u00fe:\u00ff', 'latin1').toString('base64')}`,
+            basic('bob', 'x'.repeat(700)),
+            basic('bob'.repeat(400), 'x'),
         ]) {
             ok(await ask(text), 401);
         }
@@ -475,5 +497,9 @@ describe('aliases of the same handlers', () => {
         const path = '/api/auth/profile/update/';
         contains(ok(await user.patch(path, { last_name: 'New' })), { last_name: 'New' });
         contains(ok(await user.get('/api/auth/profile/')), { last_name: 'New' });
+        const { username, email } = user;
+        const whole = { username, email, first_name: 'Whole' };
+        contains(ok(await user.put(path, whole)), { ...whole, last_name: 'New' });
+        contains(ok(await user.get(path)), { id: user.id, first_name: 'Whole' });
     });
 });

@@ -54,8 +54,12 @@ describe('help and version', () => {
         ]) {
             assert.ok(text.includes(word), word);
         }
-        for (const word of ['PORT', 'DATA_DIR', 'ALLOWED_HOSTS'])
+        for (const word of ['--port', '--data-dir', '--allowed-hosts', 'SECRET_KEY'])
             assert.ok(text.includes(word), word);
+        assert.match(text, /--http-threads 4 is HTTP_THREADS=4/);
+        for (const word of ['serve', 'migrate', 'createsuperuser', 'check', 'seed-demo']) {
+            assert.match(await place(t).good([word, '--help']), new RegExp(`confab ${word}`));
+        }
     });
 
     test('no command, an unknown one', async (t) => {
@@ -162,9 +166,13 @@ describe('createsuperuser', () => {
         ...more,
     ];
 
-    test('on an empty folder, with the password from the environment', async (t) => {
-        const { dir, good, sql } = place(t);
-        await good(args('root'), { CONFAB_SUPERUSER_PASSWORD: PASSWORD });
+    test('with the password from the environment, once there is a database', async (t) => {
+        const { dir, good, bad, file, sql } = place(t);
+        const password = { CONFAB_SUPERUSER_PASSWORD: PASSWORD };
+        assert.match(await bad(args('root'), password), /run `confab migrate`/);
+        assert.ok(!fs.existsSync(file));
+        await good(['migrate']);
+        await good(args('root'), password);
         await good(args('root2'), { DJANGO_SUPERUSER_PASSWORD: PASSWORD });
         const server = await new Server({ dir }).start();
         t.after(() => server.stop());
@@ -181,6 +189,7 @@ describe('createsuperuser', () => {
     test('refuses what registration refuses', async (t) => {
         const { good, bad } = place(t);
         const password = { CONFAB_SUPERUSER_PASSWORD: PASSWORD };
+        await good(['migrate']);
         await good(args('root'), password);
         await bad(args('root'), password);
         await bad(args('ROOT'), password);
@@ -194,7 +203,8 @@ describe('createsuperuser', () => {
     });
 
     test('says nothing of the password', async (t) => {
-        const { cli } = place(t);
+        const { cli, good } = place(t);
+        await good(['migrate']);
         const end = await cli(args('root'), { CONFAB_SUPERUSER_PASSWORD: PASSWORD });
         assert.ok(!(end.stdout + end.stderr).includes(PASSWORD));
     });
@@ -210,7 +220,7 @@ describe('changepassword', () => {
         const end = await change(user.username, `${next}\n${next}\n`);
         assert.equal(end.code, 0, end.stderr);
         assert.ok(!(end.stdout + end.stderr).includes(next));
-        ok(await login(server, user.username, next));
+        await login(server, user.username, next);
         const old = { username: user.username, password: PASSWORD };
         unauthorized(await anonymous(server).post('/api/token/', old));
         unauthorized(
@@ -233,7 +243,7 @@ describe('changepassword', () => {
             assert.ok(end.code > 0, `${name}: ${end.stdout}`);
             assert.notEqual(end.stderr.trim(), '');
         }
-        ok(await login(server, user.username));
+        await login(server, user.username);
     });
 });
 

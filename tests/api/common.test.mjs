@@ -94,7 +94,9 @@ describe('paths', () => {
         const list = ok(await owner.get('/api/users.json', { page_size: 1 }));
         assert.equal(list.results.length, 1);
         contains(ok(await owner.get(`/api/users/${owner.id}.json`)), { id: owner.id });
-        notFound(await owner.get('/api/users.xml'));
+        for (const path of ['/api/users.xml', '/api/users.', '/api/users.json/', '/api/.json']) {
+            notFound(await owner.get(path));
+        }
     });
 
     test('the root lists the resources', async () => {
@@ -126,9 +128,9 @@ describe('paths', () => {
     });
 
     test('percent-encoding is decoded once', async () => {
-        ok(await owner.get(`/api/%63onversations/${cast.id}/`), 200, 404);
+        ok(await owner.get(`/api/%63onversations/${cast.id}/`));
         notFound(await owner.get('/api/conversations/%2561/'));
-        ok(await owner.get(`/api/conversations/?search=%zz`), 200, 400);
+        ok(await owner.get(`/api/conversations/?search=%zz`));
     });
 });
 
@@ -215,7 +217,7 @@ describe('methods', () => {
                 },
             });
         const res = await ask(origin);
-        ok(res, 200, 204);
+        ok(res, 204);
         assert.equal(res.headers['access-control-allow-origin'], origin);
         assert.ok(words(res.headers['access-control-allow-methods']).includes('post'));
         assert.ok(words(res.headers['access-control-allow-headers']).includes('authorization'));
@@ -303,6 +305,8 @@ describe('bodies', () => {
             const text = `Unsupported media type "${type}" in request.`;
             err(res, 415, 'unsupported_media_type', text);
         }
+        const latin = await post('{}', { 'content-type': 'text/\u00e9' });
+        err(latin, 415, 'unsupported_media_type', 'Unsupported media type "text/\ufffd" in request.');
         const none = await owner.request('POST', messages(), { body: '{"message_body": "x"}' });
         err(none, 415, 'unsupported_media_type', 'Unsupported media type "" in request.');
         invalid(await owner.request('POST', messages()), { message_body: [REQUIRED] });

@@ -268,9 +268,9 @@ describe('GET /api/conversations/', () => {
     test('ordering', async () => {
         const up = await titles({ ordering: 'created_at' });
         assert.deepEqual(up, ['Summer party', 'Winter', 'Autumn']);
-        assert.deepEqual(await titles({ ordering: '-created_at' }), up.toReversed());
+        assert.deepEqual(await titles({ ordering: '-created_at' }), [...up].reverse());
         const active = await titles({ ordering: 'updated_at' });
-        assert.deepEqual(await titles({ ordering: '-updated_at' }), active.toReversed());
+        assert.deepEqual(await titles({ ordering: '-updated_at' }), [...active].reverse());
         assert.deepEqual(await titles({ ordering: 'title' }), await titles());
     });
 

@@ -56,9 +56,9 @@ async function makeTokens() {
     });
     const json = { username: 'user0', password: PASSWORD };
     world.key = ok(await send(server, 'POST', '/api-token-auth/', { json })).token;
-    const gone = await register(server);
+    const gone = await register(server, { username: 'gone' });
     assert.equal((await gone.delete('/api/users/me/')).status, 204);
-    const inactive = await register(server);
+    const inactive = await register(server, { username: 'inactive' });
     const admin = await makeAdmin(server);
     ok(await admin.patch(`/api/users/${inactive.id}/`, { is_active: false }));
     Object.assign(world, {
@@ -74,7 +74,8 @@ async function makeMessages() {
     const c = await makeConversation(user1, [user0]);
     world.M1 = await say(user1, c, 'hello, see you tonight');
     world.M0 = await say(user0, c, 'mine: Hello, free tonight?');
-    for (let n = 0; n < 24; n++) await say(user1, c, `hello ${n}`);
+    for (let n = 0; n < 23; n++) await say(user1, c, `hello ${n}`);
+    await say(user1, c, 'Not tonight. HELLO?');
     const f = await makeConversation(user1, [user2]);
     world.FM = await say(user2, f, 'foreign');
     Object.assign(world, { C: c.id, F: f.id });
@@ -83,7 +84,7 @@ async function makeMessages() {
 before(async () => {
     server = await startServer();
     for (const n of [0, 1, 2]) users[`user${n}`] = await person(server, n);
-    await register(server, { role: 'host' });
+    await register(server, { username: 'host0', role: 'host' });
     world.url = server.url;
     [world.u0, world.u1] = [users.user0.id, users.user1.id];
     await makeTokens();

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import { anonymous, makeAdmin, register } from '../lib/client.mjs';
-import { NO_UUID, ok } from '../lib/expect.mjs';
+import { NO_UUID, ok, unauthorized } from '../lib/expect.mjs';
 import { loadRoutes, matchRoute } from '../lib/routes.mjs';
 import { startServer } from '../lib/server.mjs';
 
@@ -33,7 +33,9 @@ describe('health and readiness', () => {
 
     test('need no credentials and look at none', async () => {
         const headers = { authorization: 'Bearer garbage' };
-        ok(await api.get('/health/', undefined, { headers }), 200, 401);
+        for (const path of ['/health/', '/ready/', '/api/health/']) {
+            ok(await api.get(path, undefined, { headers }));
+        }
     });
 
     test('POST is 405', async () => {
@@ -57,7 +59,7 @@ describe('metrics', () => {
         const admin = await makeAdmin(server);
         const user = await register(server);
         await user.get(`/api/conversations/${NO_UUID}/`);
-        ok(await api.get('/metrics'), 401, 403);
+        unauthorized(await api.get('/metrics'));
         ok(await user.get('/metrics'), 403);
         const res = await admin.get('/metrics');
         ok(res);
@@ -65,5 +67,17 @@ describe('metrics', () => {
         assert.match(res.text, /^# (HELP|TYPE) \w+/m);
         assert.match(res.text, /^\w+(\{[^}]*\})? [\d.e+-]+$/m);
         assert.ok(!res.text.includes(user.username) && !res.text.includes(NO_UUID));
+    });
+
+    test('and for the addresses of METRICS_ALLOW', async (t) => {
+        for (const [list, status] of [
+            ['127.0.0.0/8', 200],
+            ['10.0.0.0/8,::1', 401],
+        ]) {
+            const other = await startServer({ env: { METRICS_ALLOW: list } });
+            t.after(() => other.stop());
+            const forwarded = { 'x-forwarded-for': '10.0.0.1' };
+            ok(await anonymous(other).get('/metrics', undefined, { headers: forwarded }), status);
+        }
     });
 });

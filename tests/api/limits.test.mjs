@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 
 import { anonymous, makeCast, raw, register, say } from '../lib/client.mjs';
-import { contains, err, invalid, notFound, ok, show } from '../lib/expect.mjs';
+import { REQUIRED, contains, err, invalid, notFound, ok, show } from '../lib/expect.mjs';
 import { startServer } from '../lib/server.mjs';
 
 let server, api, cast, owner;
@@ -87,6 +87,17 @@ describe('bodies', () => {
         }
     });
 
+    // Each could cost its square.
+    test('a body that is wrong in very many places is told of the first ones', async () => {
+        const create = (body) =>
+            owner.request('POST', '/api/conversations/', { body, headers: JSON_TYPE });
+        const items = await create(`{"participants": [${'[],'.repeat(300_000)}[]]}`);
+        const names = Array.from({ length: 50_000 }, (_, n) => `"participant${n}":1`).join(',');
+        const keys = invalid(await create(`{${names}}`), { participants: true });
+        assert.ok(invalid(items, { participants: true }).participants.length === 1);
+        assert.ok(keys.participants.length <= 100);
+    });
+
     test('1,001 form fields', async () => {
         const fields = Array.from({ length: 1001 }, (_, n) => `f${n}=1`).join('&');
         const text = 'The number of parameters exceeded 1000.';
@@ -139,6 +150,15 @@ describe('paths, queries and headers', () => {
             const head = `POST /health/ HTTP/1.1\r\nHost: localhost\r\n${cookies}${more}\r\n`;
             assert.match(await raw(server, head), /^(HTTP\/1\.1 431 |$)/);
         }
+    });
+
+    test('links hold a query of any bytes', async () => {
+        const head = Buffer.from('GET /api/users/?page_size=1&zzz=');
+        const more = ` HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${owner.access}\r\n`;
+        const bytes = [head, Buffer.alloc(12_000, 0xff), Buffer.from(`${more}\r\n`)];
+        const text = await raw(server, Buffer.concat(bytes), { idleMs: 300 });
+        const { next } = JSON.parse(text.slice(text.indexOf('\r\n\r\n')));
+        assert.ok(next.endsWith(`page=2&page_size=1&zzz=${'%EF%BF%BD'.repeat(12_000)}`));
     });
 
     test('long request lines, ids and headers', async () => {
@@ -581,6 +601,6 @@ describe('the protocol', () => {
                 },
             );
         }
-        invalid(await api.post('/api/token/verify/', {}), { token: true });
+        invalid(await api.post('/api/token/verify/', {}), { token: [REQUIRED] });
     });
 });

@@ -95,7 +95,7 @@ describe('sending', () => {
         const body = assertShape(page(shape), ok(await c.member.get(nested(c))));
         assert.deepEqual(ids(body.results), ids(said), 'nested: chronological');
         const all = ok(await c.member.get(FLAT, { conversation: c.id }));
-        assert.deepEqual(ids(all.results), ids(said).toReversed(), 'flat: newest first');
+        assert.deepEqual(ids(all.results), ids(said).reverse(), 'flat: newest first');
     });
 
     test('many at once: dense, each once', async () => {

@@ -18,7 +18,7 @@ const wrong = (client, username, headers) =>
 describe('THROTTLE_LOGIN', () => {
     let server, api;
     before(async () => {
-        server = await startServer({ env: { THROTTLE_LOGIN: '3/min' } });
+        server = await startServer({ env: { THROTTLE_LOGIN: '3/min', AUTH_BASIC: '1' } });
         api = anonymous(server);
     });
     after(() => server?.stop());
@@ -62,6 +62,30 @@ describe('THROTTLE_LOGIN', () => {
         for (let n = 0; n < 3; n++) ok(await ask(), 400);
         throttled(await ask());
         throttled(await wrong(api, user.username));
+    });
+
+    test('guesses that come all at once are no more than one after the other', async () => {
+        const user = await register(server);
+        const all = Array.from({ length: 24 }, () => wrong(api, user.username));
+        const answers = await Promise.all(all);
+        const tried = answers.filter((res) => res.status === 401);
+        assert.equal(tried.length, 3, answers.map((res) => res.status).join(' '));
+        answers.filter((res) => res.status !== 401).forEach(throttled);
+    });
+
+    test('HTTP Basic shares the count', async () => {
+        const user = await register(server);
+        const basic = (password) => {
+            const text = Buffer.from(`${user.username}:${password}`).toString('base64');
+            return api.get('/api/users/me/', undefined, {
+                headers: { authorization: `Basic ${text}` },
+            });
+        };
+        for (let n = 0; n < 5; n++) ok(await basic(PASSWORD));
+        for (let n = 0; n < 3; n++) unauthorized(await basic('wrong-pass-1'));
+        throttled(await basic(PASSWORD));
+        throttled(await wrong(api, user.username));
+        ok(await user.get('/api/users/me/'));
     });
 
     test('X-Forwarded-For of one who is no trusted proxy changes nothing', async () => {

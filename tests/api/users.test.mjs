@@ -220,6 +220,11 @@ describe('changing a user', () => {
         const { username, email } = user;
         const input = { username, email, first_name: 'New', last_name: 'Name', phone_number: '1' };
         contains(ok(await user.put(path(user), input)), input);
+        contains(ok(await user.put('/api/users/me/', { ...input, first_name: 'Newer' })), {
+            id: user.id,
+            first_name: 'Newer',
+        });
+        invalid(await user.put('/api/users/me/', {}), { email: ['This field is required.'] });
     });
 
     test('role and is_active are ignored but from an admin', async () => {
@@ -248,7 +253,7 @@ describe('changing a user', () => {
 
     test('a password is 400', async () => {
         invalid(await zoe.patch('/api/users/me/', { password: 'Another-pass1' }), {
-            password: true,
+            password: /\/api\/users\/me\/password\//,
         });
         ok(await api.post('/api/token/', { username: zoe.username, password: PASSWORD }));
     });
@@ -269,11 +274,19 @@ describe('changing a user', () => {
                 phone_number: '1'.repeat(21),
                 metadata: 'text',
             }),
-            { email: true, username: true, first_name: true, phone_number: true, metadata: true },
+            {
+                email: ['Enter a valid email address.'],
+                username: /^Enter a valid username\./,
+                first_name: ['Ensure this field has no more than 150 characters.'],
+                phone_number: ['Ensure this field has no more than 20 characters.'],
+                metadata: ['Expected a dictionary of items but got type "str".'],
+            },
         );
-        invalid(await zoe.patch('/api/users/me/', { metadata: [1] }), { metadata: true });
+        invalid(await zoe.patch('/api/users/me/', { metadata: [1] }), {
+            metadata: ['Expected a dictionary of items but got type "list".'],
+        });
         const large = { metadata: { x: 'y'.repeat(4096) } };
-        invalid(await zoe.patch('/api/users/me/', large), { metadata: true });
+        invalid(await zoe.patch('/api/users/me/', large), { metadata: /no more than 4096 bytes/ });
     });
 
     test('names that are taken, whatever their case', async () => {
@@ -361,6 +374,13 @@ describe('DELETE of a user', () => {
         const after1 = ok(await second.get(`/api/conversations/${id}/`));
         const newOwner = after1.participants.find((row) => row.role === 'owner');
         assert.equal(newOwner.id, first.id);
+    });
+
+    test('cannot be stopped by one who has taken the name of the emptied row', async () => {
+        const user = await register(server);
+        await register(server, { username: `deleted-${user.id}` });
+        assert.equal((await user.delete('/api/users/me/')).status, 204);
+        notFound(await zoe.get(`/api/users/${user.id}/`));
     });
 
     test('by an admin; the name is free again', async () => {

@@ -16,18 +16,22 @@ export function canonical(target) {
     return path.endsWith('/') ? path : `${path}/`;
 }
 
-export async function loadRoutes() {
+// The routes and the shapes that they declare.
+export async function loadTable() {
     const end = await runCli(['routes']);
     assert.equal(end.code, 0, `confab routes: ${end.stderr}`);
-    const parsed = JSON.parse(end.stdout);
-    const list = Array.isArray(parsed) ? parsed : parsed.routes;
-    assert.ok(Array.isArray(list) && list.length > 0, 'a list of routes');
-    return list.flatMap(variants);
+    const { routes, shapes } = JSON.parse(end.stdout);
+    assert.ok(routes.length > 0, 'a list of routes');
+    return { routes: routes.flatMap(variants), shapes };
+}
+
+export async function loadRoutes() {
+    return (await loadTable()).routes;
 }
 
 // A row may carry aliases: each is a route of its own for the matrix and the contract.
 function variants(row) {
-    const paths = [row.path, ...(row.aliases ?? []), ...(row.also ?? [])];
+    const paths = [row.path, ...row.aliases];
     return paths.map((path, n) => ({
         ...row,
         path,

@@ -115,24 +115,17 @@ export const conversation = object({
     rev: count,
 });
 
-const pageHead = { next: nullable(url), previous: nullable(url) };
-const capped = { count_capped: bool, truncated: bool };
+const pageHead = { next: nullable(url), previous: nullable(url), page_size: count };
+const numbers = { count, current_page: count, total_pages: count };
+const truncated = { truncated: bool };
 
 // By number, or by cursor (no count then).
-export const page = (shape) => (value, where) =>
-    dict(value, where).length || !('count' in value)
-        ? object({ ...pageHead, results: list(shape) }, { optional: capped })(value, where)
-        : object(
-              {
-                  ...pageHead,
-                  count,
-                  page_size: count,
-                  current_page: count,
-                  total_pages: count,
-                  results: list(shape),
-              },
-              { optional: capped },
-          )(value, where);
+export const page = (shape) => (value, where) => {
+    const byNumber = dict(value, where).length === 0 && 'count' in value;
+    const fields = { ...pageHead, ...(byNumber ? numbers : {}), results: list(shape) };
+    const optional = byNumber ? { count_capped: bool, ...truncated } : truncated;
+    return object(fields, { optional, closed: true })(value, where);
+};
 
 export const tokens = object({ access: jwt, refresh: jwt });
 export const loginAnswer = object({ access: jwt, refresh: jwt, user_id: uuid, user });

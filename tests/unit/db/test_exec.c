@@ -1,0 +1,479 @@
+/* db/exec.c: group commit, who fails with whom, bounds, stopping. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "db/exec.h"
+#include "unit/support/database.h"
+
+enum query { RAISE, ADD, COUNT, STAMPS, QUERIES };
+static const char *const texts[] = {
+    [RAISE] = "UPDATE counter SET stamp = stamp + 1 RETURNING stamp",
+    [ADD] = "INSERT INTO item (n, stamp) VALUES (?1, ?2)",
+    [COUNT] = "SELECT count(*) FROM item",
+    [STAMPS] = "SELECT count(DISTINCT stamp) FROM item",
+};
+static const char *const names[QUERIES] = {"raise", "add", "count", "stamps"};
+static const struct db_queries queries = {texts, names, QUERIES};
+
+enum { QUEUE_MAX = 32, BATCH_MAX = 8 };
+
+struct fixture {
+    struct test_database t;
+    struct exec *exec;
+};
+
+/* Work that waits at a gate before it runs, so that a test decides what becomes one batch. */
+struct gate {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool open;
+    bool reached;
+};
+
+static struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, false};
+
+static void gate_set(bool *what)
+{
+    pthread_mutex_lock(&gate.lock);
+    *what = true;
+    pthread_cond_broadcast(&gate.changed);
+    pthread_mutex_unlock(&gate.lock);
+}
+
+static void gate_wait(const bool *what)
+{
+    pthread_mutex_lock(&gate.lock);
+    while (!*what) {
+        pthread_cond_wait(&gate.changed, &gate.lock);
+    }
+    pthread_mutex_unlock(&gate.lock);
+}
+
+enum manner { SUCCEEDS, REFUSES, WRITES_AND_FAILS, ENDS_THE_TRANSACTION, WAITS_AT_THE_GATE };
+
+struct item {
+    struct work work;
+    enum manner manner;
+    int64_t n;
+    int runs;
+    int64_t stamp;
+    enum err told;
+    bool batch_failed;
+    atomic_int dones;
+};
+
+static enum err item_run(struct work *work, struct db *db, int64_t stamp)
+{
+    struct item *item = (struct item *)work;
+    item->runs++;
+    item->stamp = stamp;
+    if (item->manner == WAITS_AT_THE_GATE) {
+        gate_set(&gate.reached);
+        gate_wait(&gate.open);
+    }
+    if (item->manner == REFUSES) {
+        return ERR_NOT_FOUND;
+    }
+    enum err e = db_exec(db, ADD, ARGS(V_INT(item->n), V_INT(stamp)), NULL);
+    if (item->manner == ENDS_THE_TRANSACTION) {
+        db_rollback(db); /* as a full disk does */
+        return ERR_STORAGE_FULL;
+    }
+    return item->manner == WRITES_AND_FAILS ? ERR_FORBIDDEN : e;
+}
+
+static void item_done(struct work *work, enum err e, bool batch_failed)
+{
+    struct item *item = (struct item *)work;
+    item->told = e;
+    item->batch_failed = batch_failed;
+    atomic_fetch_add(&item->dones, 1);
+}
+
+static struct item new_item(enum manner manner, int64_t n)
+{
+    return (struct item){
+        .work = {.run = item_run, .done = item_done}, .manner = manner, .n = n, .told = ERR_COUNT};
+}
+
+static int setup_with(void **state, int64_t busy_timeout_ms)
+{
+    struct fixture *f = mem_alloc_zero(sizeof(*f));
+    struct str problem = STR("");
+    gate.open = gate.reached = false;
+    test_database_init(&f->t);
+    struct db *db = test_database_open(&f->t, queries, false);
+    test_database_script(&f->t, db,
+                         "CREATE TABLE counter (stamp INTEGER); INSERT INTO counter VALUES (0);"
+                         "CREATE TABLE item (n INTEGER PRIMARY KEY, stamp INTEGER)");
+    db_close(db);
+    const struct exec_options options = {.url = f->t.url,
+                                         .queries = queries,
+                                         .write_queue_max = QUEUE_MAX,
+                                         .write_batch_max = BATCH_MAX,
+                                         .slow_queue_max = 1,
+                                         .slow_threads = 1,
+                                         .busy_timeout_ms = busy_timeout_ms,
+                                         .read_timeout_ms = 60000,
+                                         .query_raise_stamp = RAISE};
+    assert_int_equal(exec_new(&options, &f->exec, &f->t.arena, &problem), ERR_OK);
+    *state = f;
+    return 0;
+}
+
+static int setup(void **state)
+{
+    return setup_with(state, 0);
+}
+
+/* For tests with several connections at once, which are in each other's way for moments. */
+static int setup_patient(void **state)
+{
+    return setup_with(state, 60000);
+}
+
+/* Everything that was queued is done afterwards. */
+static void stop(struct fixture *f)
+{
+    gate_set(&gate.open);
+    exec_stop(f->exec);
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    exec_free(f->exec);
+    test_database_fini(&f->t);
+    free(f);
+    return 0;
+}
+
+static int64_t get(struct fixture *f, int query)
+{
+    struct db *db;
+    int64_t n = -1;
+    assert_int_equal(exec_read_begin(f->exec, &db), ERR_OK);
+    assert_int_equal(db_get_int(db, query, NO_ARGS, &n, NULL), ERR_OK);
+    exec_read_end(f->exec, db);
+    return n;
+}
+
+/* Holds the writer with one work at the gate; what is queued meanwhile comes together behind it. */
+static void hold(struct fixture *f, struct item *item)
+{
+    *item = new_item(WAITS_AT_THE_GATE, -1);
+    assert_true(exec_write(f->exec, &item->work));
+    gate_wait(&gate.reached);
+}
+
+static void test_one_transaction_for_all_that_wait(void **state)
+{
+    struct fixture *f = *state;
+    struct item first;
+    struct item items[BATCH_MAX];
+    hold(f, &first);
+    for (int i = 0; i < BATCH_MAX; i++) {
+        items[i] = new_item(SUCCEEDS, i);
+        assert_true(exec_write(f->exec, &items[i].work));
+    }
+    stop(f);
+    assert_int_equal(first.stamp, 1);
+    for (int i = 0; i < BATCH_MAX; i++) {
+        assert_int_equal(items[i].told, ERR_OK);
+        assert_int_equal(items[i].dones, 1);
+        assert_int_equal(items[i].runs, 1);
+        assert_int_equal(items[i].stamp, 2);
+    }
+    assert_int_equal(get(f, COUNT), BATCH_MAX + 1);
+    assert_int_equal(get(f, STAMPS), 2);
+    struct exec_stats stats;
+    exec_stats_get(f->exec, &stats);
+    assert_int_equal(stats.batches, 2);
+    assert_int_equal(stats.batched, BATCH_MAX + 1);
+    assert_int_equal(stats.failed_batches, 0);
+    assert_int_equal(stats.write_queued, 0);
+}
+
+static void test_batches_are_bounded(void **state)
+{
+    struct fixture *f = *state;
+    struct item first;
+    struct item items[BATCH_MAX + 1];
+    hold(f, &first);
+    for (int i = 0; i <= BATCH_MAX; i++) {
+        items[i] = new_item(SUCCEEDS, i);
+        assert_true(exec_write(f->exec, &items[i].work));
+    }
+    stop(f);
+    assert_int_equal(items[BATCH_MAX - 1].stamp, 2);
+    assert_int_equal(items[BATCH_MAX].stamp, 3);
+}
+
+static void queue_all(struct fixture *f, struct item *items, size_t count)
+{
+    struct item first;
+    hold(f, &first);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(exec_write(f->exec, &items[i].work));
+    }
+    stop(f);
+    assert_int_equal(first.told, ERR_OK);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(items[i].dones, 1);
+    }
+}
+
+static int64_t failed_batches(struct fixture *f)
+{
+    struct exec_stats stats;
+    exec_stats_get(f->exec, &stats);
+    return stats.failed_batches;
+}
+
+/* One that has written nothing costs the others nothing. */
+static void test_a_refusal_disturbs_nobody(void **state)
+{
+    struct fixture *f = *state;
+    struct item items[] = {new_item(SUCCEEDS, 1), new_item(REFUSES, 2), new_item(SUCCEEDS, 1),
+                           new_item(SUCCEEDS, 3)};
+    queue_all(f, items, COUNT_OF(items));
+    assert_int_equal(items[0].told, ERR_OK);
+    assert_int_equal(items[1].told, ERR_NOT_FOUND);
+    assert_false(items[1].batch_failed);
+    assert_int_equal(items[2].told, ERR_DB_UNIQUE);
+    assert_int_equal(items[3].told, ERR_OK);
+    for (size_t i = 0; i < COUNT_OF(items); i++) {
+        assert_int_equal(items[i].runs, 1);
+    }
+    assert_int_equal(get(f, COUNT), 3);
+    assert_int_equal(failed_batches(f), 0);
+}
+
+/* What it wrote is undone with the batch, and the others are run again without it. */
+static void test_a_late_failure_is_undone(void **state)
+{
+    struct fixture *f = *state;
+    struct item items[] = {new_item(SUCCEEDS, 1), new_item(WRITES_AND_FAILS, 2),
+                           new_item(SUCCEEDS, 3)};
+    queue_all(f, items, COUNT_OF(items));
+    assert_int_equal(items[0].told, ERR_OK);
+    assert_int_equal(items[0].runs, 2);
+    assert_int_equal(items[1].told, ERR_FORBIDDEN);
+    assert_int_equal(items[1].runs, 1);
+    assert_false(items[1].batch_failed);
+    assert_int_equal(items[2].told, ERR_OK);
+    assert_int_equal(items[2].runs, 1);
+    assert_int_equal(get(f, COUNT), 3);
+    assert_int_equal(failed_batches(f), 1);
+}
+
+/* With many of them the batch falls apart into single ones; each still gets its own answer. */
+static void test_many_late_failures(void **state)
+{
+    struct fixture *f = *state;
+    struct item items[BATCH_MAX];
+    for (int i = 0; i < BATCH_MAX; i++) {
+        items[i] = new_item(i % 2 == 0 ? WRITES_AND_FAILS : SUCCEEDS, i);
+    }
+    queue_all(f, items, BATCH_MAX);
+    for (int i = 0; i < BATCH_MAX; i++) {
+        assert_int_equal(items[i].told, i % 2 == 0 ? ERR_FORBIDDEN : ERR_OK);
+        assert_false(items[i].batch_failed);
+    }
+    assert_int_equal(get(f, COUNT), BATCH_MAX / 2 + 1);
+}
+
+/* As a full disk does it: the culprit fails, the others are stored, each once. */
+static void test_an_ended_transaction_is_run_again(void **state)
+{
+    struct fixture *f = *state;
+    struct item items[] = {new_item(SUCCEEDS, 1), new_item(ENDS_THE_TRANSACTION, 2),
+                           new_item(SUCCEEDS, 3), new_item(WRITES_AND_FAILS, 4)};
+    queue_all(f, items, COUNT_OF(items));
+    assert_int_equal(items[0].told, ERR_OK);
+    assert_int_equal(items[1].runs, 1);
+    assert_int_equal(items[1].told, ERR_STORAGE_FULL);
+    assert_true(items[1].batch_failed);
+    assert_int_equal(items[2].told, ERR_OK);
+    assert_int_equal(items[3].told, ERR_FORBIDDEN);
+    assert_false(items[3].batch_failed);
+    assert_int_equal(get(f, COUNT), 3);
+    assert_int_equal(failed_batches(f), 2);
+}
+
+static void test_an_ended_transaction_of_one(void **state)
+{
+    struct fixture *f = *state;
+    struct item item = new_item(ENDS_THE_TRANSACTION, 1);
+    struct item next = new_item(SUCCEEDS, 2);
+    assert_true(exec_write(f->exec, &item.work));
+    assert_true(exec_write(f->exec, &next.work));
+    stop(f);
+    assert_int_equal(item.told, ERR_STORAGE_FULL);
+    assert_true(item.batch_failed);
+    assert_int_equal(next.told, ERR_OK);
+    assert_int_equal(get(f, COUNT), 1);
+}
+
+static void test_a_full_queue_refuses(void **state)
+{
+    struct fixture *f = *state;
+    struct item first;
+    struct item items[QUEUE_MAX];
+    struct item refused = new_item(SUCCEEDS, 1000);
+    hold(f, &first);
+    for (int i = 0; i < QUEUE_MAX; i++) {
+        items[i] = new_item(SUCCEEDS, i);
+        assert_true(exec_write(f->exec, &items[i].work));
+    }
+    assert_false(exec_write(f->exec, &refused.work));
+    struct exec_stats stats;
+    exec_stats_get(f->exec, &stats);
+    assert_int_equal(stats.write_queued, QUEUE_MAX);
+    stop(f);
+    assert_int_equal(refused.runs, 0);
+    assert_int_equal(refused.dones, 0);
+    assert_int_equal(get(f, COUNT), QUEUE_MAX + 1);
+}
+
+static void test_a_locked_database_fails_the_batch(void **state)
+{
+    struct fixture *f = *state;
+    struct item item = new_item(SUCCEEDS, 1);
+    struct db *other = test_database_open(&f->t, queries, false);
+    assert_int_equal(db_begin_write(other), ERR_OK);
+    assert_true(exec_write(f->exec, &item.work));
+    stop(f);
+    db_rollback(other);
+    db_close(other);
+    assert_int_equal(item.told, ERR_BUSY);
+    assert_true(item.batch_failed);
+    assert_int_equal(item.runs, 0);
+    assert_int_equal(get(f, COUNT), 0);
+}
+
+static void test_stopped(void **state)
+{
+    struct fixture *f = *state;
+    struct item item = new_item(SUCCEEDS, 1);
+    stop(f);
+    assert_false(exec_write(f->exec, &item.work));
+    assert_false(exec_slow(f->exec, &item.work));
+    assert_int_equal(get(f, COUNT), 0); /* reads go on */
+}
+
+/* ------- the slow pool ------- */
+
+struct hand_over {
+    struct work work;
+    struct fixture *f;
+    struct item item; /* queued to the writer once the slow part is done */
+    int64_t seen;
+};
+
+static enum err hand_over_run(struct work *work, struct db *db, int64_t stamp)
+{
+    struct hand_over *h = (struct hand_over *)work;
+    assert_int_equal(stamp, 0);
+    return db_get_int(db, COUNT, NO_ARGS, &h->seen, NULL);
+}
+
+static void hand_over_done(struct work *work, enum err e, bool batch_failed)
+{
+    struct hand_over *h = (struct hand_over *)work;
+    assert_int_equal(e, ERR_OK);
+    assert_false(batch_failed);
+    assert_true(exec_write(h->f->exec, &h->item.work));
+}
+
+/* Also while the executor stops: slow work that was accepted still gets to the writer. */
+static void test_slow_work_goes_on_to_the_writer(void **state)
+{
+    struct fixture *f = *state;
+    struct hand_over h = {.work = {.run = hand_over_run, .done = hand_over_done},
+                          .f = f,
+                          .item = new_item(SUCCEEDS, 1),
+                          .seen = -1};
+    assert_true(exec_slow(f->exec, &h.work));
+    stop(f);
+    assert_int_equal(h.seen, 0);
+    assert_int_equal(h.item.told, ERR_OK);
+    assert_int_equal(get(f, COUNT), 1);
+}
+
+/* ------- many at once ------- */
+
+enum { THREADS = 4, EACH = 200 };
+
+struct sender {
+    pthread_t thread;
+    struct fixture *f;
+    struct item items[EACH];
+};
+
+static void *send_all(void *arg)
+{
+    struct sender *s = arg;
+    for (int i = 0; i < EACH; i++) {
+        while (!exec_write(s->f->exec, &s->items[i].work)) {
+            (void)get(s->f, COUNT); /* full: look at something meanwhile */
+        }
+    }
+    return NULL;
+}
+
+static void test_many_threads(void **state)
+{
+    struct fixture *f = *state;
+    struct sender *senders = mem_alloc_zero(THREADS * sizeof(*senders));
+    for (int t = 0; t < THREADS; t++) {
+        senders[t].f = f;
+        for (int i = 0; i < EACH; i++) {
+            senders[t].items[i] = new_item(i % 10 == 9 ? REFUSES : SUCCEEDS, t * EACH + i);
+        }
+        assert_int_equal(pthread_create(&senders[t].thread, NULL, send_all, &senders[t]), 0);
+    }
+    for (int t = 0; t < THREADS; t++) {
+        pthread_join(senders[t].thread, NULL);
+    }
+    stop(f);
+    for (int t = 0; t < THREADS; t++) {
+        for (int i = 0; i < EACH; i++) {
+            assert_int_equal(senders[t].items[i].dones, 1);
+            assert_int_equal(senders[t].items[i].told, i % 10 == 9 ? ERR_NOT_FOUND : ERR_OK);
+        }
+    }
+    assert_int_equal(get(f, COUNT), THREADS * EACH * 9 / 10);
+    free(senders);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        TEST(test_one_transaction_for_all_that_wait),
+        TEST(test_batches_are_bounded),
+        TEST(test_a_refusal_disturbs_nobody),
+        TEST(test_a_late_failure_is_undone),
+        TEST(test_many_late_failures),
+        TEST(test_an_ended_transaction_is_run_again),
+        TEST(test_an_ended_transaction_of_one),
+        TEST(test_a_full_queue_refuses),
+        TEST(test_a_locked_database_fails_the_batch),
+        TEST(test_stopped),
+        TEST(test_slow_work_goes_on_to_the_writer),
+#undef TEST
+        cmocka_unit_test_setup_teardown(test_many_threads, setup_patient, teardown),
+    };
+    log_set_level(LOG_ERROR + 1);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
