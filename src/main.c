@@ -30,7 +30,7 @@ static int help(FILE *out, int code)
     for (size_t i = 0; i < COUNT_OF(commands); i++) {
         fprintf(out, "  %-16s %s\n", commands[i].name, commands[i].help);
     }
-    fputs("\nSettings (flag, or environment, or .env):\n", out);
+    fputc('\n', out);
     conf_print_help(out);
     return code;
 }

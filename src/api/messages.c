@@ -51,7 +51,7 @@ static struct uuid key_as_client_id(struct str key)
 {
     struct uuid id;
     uint8_t digest[SHA256_SIZE];
-    if (uuid_parse(key, &id)) {
+    if (uuid_parse(key, &id) && !uuid_is_zero(id)) {
         return id;
     }
     sha256(key, digest);

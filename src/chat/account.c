@@ -20,6 +20,7 @@ enum {
     RANDOM_NAMES = 10,
     AUDIT_DETAIL_MAX = 4096,
     ERASED_AT_ONCE = 100,
+    LEFT_AT_ONCE = 500,
 };
 
 static bool is_me(const struct call *c, const struct user *user)
@@ -385,13 +386,13 @@ static enum err empty_row(struct call *c, const struct user *user)
 }
 
 /* The first messages at once, which is all of them for most people; the rest in the background. */
-static enum err begin_erasure(struct call *c, const struct user *user)
+static enum err begin_erasure(struct call *c, const struct user *user, bool has_left)
 {
     const struct erasure erasure = {ERASE_USER, user->id};
     struct list_key at = {.n = INT64_MIN};
     bool over;
     enum err e = store_erasure_add(c->db, "user", user->id, c->now_us);
-    if (e != ERR_OK) {
+    if (e != ERR_OK || !has_left) {
         return e;
     }
     return store_erasure_step(c->db, c->arena, c->stamp, c->now_us, &erasure, ERASED_AT_ONCE, &at,
@@ -400,11 +401,12 @@ static enum err begin_erasure(struct call *c, const struct user *user)
 
 static enum err end_everything(struct call *c, const struct user *user)
 {
-    enum err e = chat_participant_leave_all(c, user->id);
+    bool has_left = false;
+    enum err e = chat_participant_leave_some(c, user->id, LEFT_AT_ONCE, &has_left);
     if (e == ERR_OK) {
         e = store_session_revoke_others(c->db, user->id, (struct uuid){{0}}, c->now_us, c->stamp);
     }
-    return e == ERR_OK ? begin_erasure(c, user) : e;
+    return e == ERR_OK ? begin_erasure(c, user, has_left) : e;
 }
 
 enum err chat_account_delete(struct call *c, const struct user *user)

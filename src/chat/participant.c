@@ -360,14 +360,17 @@ static enum err leave_one(struct call *call, struct uuid conversation_id, struct
     return leave(call, &view);
 }
 
-enum err chat_participant_leave_all(struct call *call, struct uuid user_id)
+enum err chat_participant_leave_some(struct call *call, struct uuid user_id, int64_t most,
+                                     bool *over)
 {
     struct uuid *ids = NULL;
     size_t count = 0;
-    enum err e = store_participant_conversations(call->db, call->arena, user_id, &ids, &count);
+    enum err e =
+        store_participant_conversations(call->db, call->arena, user_id, most, &ids, &count);
     for (size_t i = 0; i < count && e == ERR_OK; i++) {
         e = leave_one(call, ids[i], user_id);
     }
+    *over = (int64_t)count < most;
     return e;
 }
 

@@ -36,8 +36,9 @@ enum err chat_participant_set_role(struct call *call, struct conversation_view *
  * an admin leaves the owner out. Does not store view->conversation: *changed tells whether to. */
 enum err chat_participant_replace(struct call *call, struct conversation_view *view,
                                   const struct people *people, bool *changed) CHECKED;
-/* Ends all memberships of a user who is being deleted. */
-enum err chat_participant_leave_all(struct call *call, struct uuid user_id) CHECKED;
+/* Ends memberships of a user who is being deleted, `most` of them; *over: there are no more. */
+enum err chat_participant_leave_some(struct call *call, struct uuid user_id, int64_t most,
+                                     bool *over) CHECKED;
 
 /* How one member sees the conversation. */
 struct own_settings {

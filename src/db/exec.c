@@ -151,10 +151,23 @@ static enum err run_batch(struct exec *exec, struct work *list, struct work **cu
 
 static void finish(struct work *list, enum err batch)
 {
+    struct work *to_release = NULL;
+    struct work **last = &to_release;
     while (list != NULL) {
-        struct work *next = list->next; /* done may free the work */
-        list->done(list, batch != ERR_OK ? batch : list->result, batch != ERR_OK);
-        list = next;
+        struct work *work = list;
+        bool stays = work->release != NULL; /* else `done` may free it */
+        list = work->next;
+        work->done(work, batch != ERR_OK ? batch : work->result, batch != ERR_OK);
+        if (stays) {
+            *last = work;
+            last = &work->next;
+        }
+    }
+    *last = NULL;
+    while (to_release != NULL) {
+        struct work *work = to_release;
+        to_release = work->next;
+        work->release(work);
     }
 }
 
@@ -166,9 +179,10 @@ static bool is_database_failure(enum err e)
 
 static void finish_culprit(struct work *culprit)
 {
+    bool databases = is_database_failure(culprit->result);
     enum err e = culprit->result != ERR_OK ? culprit->result : ERR_UNAVAILABLE;
     culprit->next = NULL;
-    culprit->done(culprit, e, is_database_failure(culprit->result));
+    finish(culprit, databases ? e : ERR_OK);
 }
 
 static struct work *without(struct work *list, const struct work *one)

@@ -24,6 +24,9 @@ struct work {
     enum err (*run)(struct work *work, struct db *db, int64_t stamp);
     /* `e`: what run said, or the failure of the whole batch (`batch_failed`). */
     void (*done)(struct work *work, enum err e, bool batch_failed);
+    /* After `done` of the whole batch; NULL: the work is gone with its `done`. What wakes other
+     * threads belongs here: one wake-up then finds a batch of answers instead of one. */
+    void (*release)(struct work *work);
     enum err result; /* the executor's own note between run and done */
 };
 

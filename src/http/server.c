@@ -172,6 +172,30 @@ static bool take_body(struct http_exchange *x, const char *data, size_t n)
     return x->discarded <= (int64_t)x->in_max * DISCARD_FACTOR;
 }
 
+/* Does everybody on the way see the body end at the same place (RFC 9112, 6.3)? Not with two lengths,
+ * a length beside chunks, or an encoding other than chunks: where a proxy in front reads them
+ * otherwise than the library, the rest of a body becomes somebody's request. */
+static bool is_framed(struct http_exchange *x)
+{
+    struct str length = http_request_header_all(x, "Content-Length");
+    struct str encoding = http_request_header_all(x, "Transfer-Encoding");
+    if (encoding.p != NULL) {
+        return length.p == NULL && str_eq_nocase(encoding, STR("chunked"));
+    }
+    return !str_contains_byte(length, ',');
+}
+
+/* Before the body is read; the library closes the connection behind it. */
+static enum MHD_Result refuse_framing(struct http_exchange *x)
+{
+    x->status = MHD_HTTP_BAD_REQUEST;
+    buf_lit(&x->out, "{\"detail\":\"The request does not say clearly where its body ends.\"}");
+    http_add_header(x, "Content-Type", "application/json");
+    http_add_header(x, "X-Error-Code", "parse_error");
+    http_add_header(x, "Connection", "close");
+    return send_reply(x);
+}
+
 static enum MHD_Result on_access(void *context, struct MHD_Connection *connection,
                                  const char *url, const char *method, const char *version,
                                  const char *upload, size_t *upload_size, void **state)
@@ -186,7 +210,7 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *connectio
     }
     if (x->method.p == NULL) {
         x->method = arena_copy(&x->arena, str_of(method));
-        return MHD_YES; /* first call: headers only */
+        return is_framed(x) ? MHD_YES : refuse_framing(x); /* first call: headers only */
     }
     if (*upload_size > 0) {
         bool go_on = take_body(x, upload, *upload_size);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "chat/participant.h"
 #include "store/erasure.h"
 #include "store/idempotency.h"
 
@@ -131,10 +132,26 @@ static void do_pieces(struct jobs *jobs, struct piece *piece, const char *what)
 
 /* --- what there is to do -------------------------------------------------------------------- */
 
+/* Of a deleted user who was in more conversations than can be left at once. */
+static enum err leave_piece(struct piece *piece, struct db *db, int64_t stamp, bool *over)
+{
+    struct call call = {
+        .db = db, .arena = &piece->arena, .now_us = clock_now_us(), .stamp = stamp};
+    return chat_participant_leave_some(&call, piece->erasure.id, PIECE, over);
+}
+
 static enum err erase_piece(struct piece *piece, struct db *db, int64_t stamp)
 {
-    bool over = false;
-    enum err e = store_erasure_step(db, &piece->arena, stamp, clock_now_us(), &piece->erasure,
+    bool over = true;
+    enum err e = ERR_OK;
+    if (piece->erasure.kind == ERASE_USER) {
+        e = leave_piece(piece, db, stamp, &over);
+    }
+    if (e != ERR_OK || !over) {
+        piece->more = true;
+        return e;
+    }
+    e = store_erasure_step(db, &piece->arena, stamp, clock_now_us(), &piece->erasure,
                                     PIECE, &piece->next, &over);
     piece->more = !over;
     return e;

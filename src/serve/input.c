@@ -31,7 +31,7 @@ static const struct value *find_value(const struct field *fields, size_t count,
             return &values[i];
         }
     }
-    assert(!"a field that the route does not declare");
+    assert(false && "a field that the route does not declare");
     static const struct value absent = {.state = VALUE_ABSENT};
     return &absent;
 }

@@ -409,14 +409,19 @@ static void write_done(struct work *work, enum err e, bool batch_failed)
     } else {
         count_failed_login(r, e);
     }
-    reply_send(r, e == ERR_OK ? r->kept_error : e);
+    reply_make(r, e == ERR_OK ? r->kept_error : e);
+}
+
+static void write_release(struct work *work)
+{
+    http_reply(req_of(work)->x);
 }
 
 /* Queues the request to the writer; the exchange is deferred. */
 static void submit_write(struct req *r,
                          enum err (*run)(struct work *work, struct db *db, int64_t stamp))
 {
-    r->work = (struct work){.run = run, .done = write_done};
+    r->work = (struct work){.run = run, .done = write_done, .release = write_release};
     if (!exec_write(r->app->exec, &r->work)) {
         reply_send(r, ERR_BUSY);
     }

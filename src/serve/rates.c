@@ -10,9 +10,9 @@ static enum err throttled(struct req *r, int64_t wait_s)
 {
     atomic_fetch_add(&r->app->metrics.throttled, 1);
     r->retry_after_s = wait_s;
-    r->detail = arena_printf(r->arena,
-                             "Request was throttled. Expected available in %lld second%s.",
-                             (long long)wait_s, wait_s == 1 ? "" : "s");
+    r->detail =
+        arena_printf(r->arena, "Request was throttled. Expected available in %lld second%s.",
+                     (long long)wait_s, wait_s == 1 ? "" : "s");
     return ERR_THROTTLED;
 }
 
@@ -46,8 +46,8 @@ static enum err set_login_key(struct req *r, struct str name)
     }
     char text[UUID_TEXT];
     uuid_format(id, text);
-    struct str who = uuid_is_zero(id) ? utf8_fold(r->arena, name)
-                                      : (struct str){text, sizeof(text)};
+    struct str who =
+        uuid_is_zero(id) ? utf8_fold(r->arena, name) : (struct str){text, sizeof(text)};
     r->login_key = arena_printf(r->arena, "%.*s %.*s", STR_ARG(r->address), STR_ARG(who));
     return e;
 }
@@ -55,8 +55,8 @@ static enum err set_login_key(struct req *r, struct str name)
 enum err rates_login_check(struct req *r)
 {
     int64_t wait_s = 0;
-    bool fits = throttle_peek(r->app->throttle, r->app->conf->throttle_login, "login",
-                              r->login_key, &wait_s);
+    bool fits = throttle_peek(r->app->throttle, r->app->conf->throttle_login, "login", r->login_key,
+                              &wait_s);
     return fits ? ERR_OK : throttled(r, wait_s);
 }
 

@@ -168,6 +168,9 @@ static void add_headers(struct req *r, enum err e)
     if (r->replay) {
         http_add_header(x, "Idempotent-Replay", "true");
     }
+    if (atomic_load(&r->app->stopping)) { /* else a busy connection would hold the end up */
+        http_add_header(x, "Connection", "close");
+    }
     if (r->route != NULL && r->route->secret) {
         http_add_header(x, "Cache-Control", "no-store");
     }
@@ -187,7 +190,7 @@ static void lay_out(struct req *r)
     r->x->out = pretty;
 }
 
-void reply_send(struct req *r, enum err e)
+void reply_make(struct req *r, enum err e)
 {
     if (e == ERR_OK && r->x->out.failed) {
         log_error("answer over its limit path=%.*s", STR_ARG(r->path));
@@ -210,5 +213,10 @@ void reply_send(struct req *r, enum err e)
         }
     }
     r->x->status = r->status;
+}
+
+void reply_send(struct req *r, enum err e)
+{
+    reply_make(r, e);
     http_reply(r->x);
 }

@@ -6,5 +6,8 @@
 /* Throws away what a handler has written so far. */
 void reply_reset(struct req *r);
 
-/* Sends: r->out as it is for ERR_OK, else the body that tells the error. */
+/* Makes the answer: r->out as it is for ERR_OK, else the body that tells the error. http_reply(r->x)
+ * sends it. */
+void reply_make(struct req *r, enum err e);
+/* Both at once. */
 void reply_send(struct req *r, enum err e);

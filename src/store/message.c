@@ -48,8 +48,8 @@ enum err store_message_is_in(struct db *db, struct uuid id, struct uuid conversa
 
 /* --- sending ------------------------------------------------------------------------------ */
 
-/* Sets seq, rev, sent_at, is_read. Within a conversation sent_at does not go back when the clock
- * does, so that lists by time and by seq agree. */
+/* Sets seq, rev, sent_at, is_read. Within a conversation each sent_at is later than the one before,
+ * also when the clock goes back, so that lists by time and by seq agree. */
 static enum err find_place(struct db *db, int64_t now_us, struct message *m, bool *found)
 {
     struct db_rows rows;
@@ -58,10 +58,10 @@ static enum err find_place(struct db *db, int64_t now_us, struct message *m, boo
     *found = e == ERR_OK && db_next(&rows);
     if (*found) {
         int64_t before_us = db_int(&rows, 2);
-        bool set_back = before_us > now_us && before_us - now_us <= CLOCK_SLACK_US;
+        bool set_back = before_us >= now_us && before_us - now_us <= CLOCK_SLACK_US;
         m->seq = db_int(&rows, 0);
         m->rev = db_int(&rows, 1);
-        m->sent_at = set_back ? before_us : now_us;
+        m->sent_at = set_back ? before_us + 1 : now_us;
         m->is_read = db_int(&rows, 3) <= 1; /* nobody else is there */
     }
     return db_end(&rows, e);

@@ -100,17 +100,13 @@ enum err store_participant_list(struct db *db, struct arena *a, struct uuid conv
 }
 
 enum err store_participant_conversations(struct db *db, struct arena *a, struct uuid user_id,
-                                         struct uuid **ids, size_t *count)
+                                         int64_t limit, struct uuid **ids, size_t *count)
 {
     struct db_rows r;
-    int64_t limit = 0;
     size_t n = 0;
-    enum err e = store_participant_count_of(db, user_id, &limit);
-    if (e != ERR_OK) {
-        return e;
-    }
     *ids = ARENA_ARRAY(a, struct uuid, (size_t)limit);
-    e = db_query(db, Q_PARTICIPANT_CONVERSATIONS, ARGS(V_UUID(user_id), V_INT(limit)), &r);
+    enum err e =
+        db_query(db, Q_PARTICIPANT_CONVERSATIONS, ARGS(V_UUID(user_id), V_INT(limit)), &r);
     while (e == ERR_OK && db_next(&r)) {
         (*ids)[n++] = db_uuid(&r, 0);
     }

@@ -22,9 +22,9 @@ enum err store_member_list(struct db *db, struct arena *a, struct uuid conversat
 /* Those who are in it now, by user id; at most `limit`. */
 enum err store_participant_list(struct db *db, struct arena *a, struct uuid conversation_id,
                                 int64_t limit, struct participant **rows, size_t *count) CHECKED;
-/* The conversations that a user is in now. */
+/* The conversations that a user is in now; at most `limit`. */
 enum err store_participant_conversations(struct db *db, struct arena *a, struct uuid user_id,
-                                         struct uuid **ids, size_t *count) CHECKED;
+                                         int64_t limit, struct uuid **ids, size_t *count) CHECKED;
 enum err store_participant_count_of(struct db *db, struct uuid user_id, int64_t *out) CHECKED;
 /* Who is to own the conversation when it has no owner: the oldest moderator, else member. */
 enum err store_participant_heir(struct db *db, struct uuid conversation_id, struct participant *out,

@@ -18,7 +18,7 @@ import {
     sayMany,
 } from '../lib/client.mjs';
 import { NO_UUID, err, ids, invalid, notFound, ok, show } from '../lib/expect.mjs';
-import { run, startServer } from '../lib/server.mjs';
+import { run, sleep, startServer } from '../lib/server.mjs';
 
 const PARTICIPANTS_MAX = 6;
 const ROOT = '/api/conversations/';
@@ -229,7 +229,7 @@ describe('a refused request has written nothing', () => {
 describe('the audit log', () => {
     const rows = async (id) => {
         const where = `hex(object_id) = upper('${id.replaceAll('-', '')}')`;
-        const text = await sql(`SELECT action FROM audit WHERE ${where} ORDER BY id`);
+        const text = await sql(`SELECT action FROM audit WHERE ${where} ORDER BY at`);
         return text === '' ? [] : text.split('\n');
     };
 
@@ -329,5 +329,29 @@ describe('what one answer may hold', () => {
         const one = ok(await user.get(of(talks[0].id), { messages: 100 }));
         assert.equal(one.messages[99].message_body.length, 10_000);
         invalid(await list({ messages: 101 }), { messages: true });
+    });
+});
+
+describe('work that goes on behind the answer', () => {
+    test('one who was in very many conversations leaves them all', async () => {
+        const COUNT = 620;
+        const user = await register(server);
+        const other = await register(server);
+        for (let n = 0; n < COUNT; n += 31)
+            await Promise.all(Array.from({ length: 31 }, () => makeConversation(user, [other])));
+        const last = await makeConversation(user, [other]);
+        ok(await user.delete('/api/users/me/'), 204);
+        ok(await user.get(of(last.id)), 401);
+        const mine = `user_id = x'${other.id.replaceAll('-', '')}'`;
+        const owned = `SELECT count(*) FROM participant JOIN conversation c
+            ON c.id = conversation_id WHERE ${mine} AND role = 'owner' AND participant_count = 1`;
+        for (let n = 0; n < 200 && Number(await sql(owned)) <= COUNT; n++) await sleep(50);
+        assert.equal(Number(await sql(owned)), COUNT + 1);
+        const body = ok(await other.get(of(last.id)));
+        assert.deepEqual(
+            body.participants.map((row) => [row.id, row.role]),
+            [[other.id, 'owner']],
+        );
+        assert.equal(await undoneBatches(), 0);
     });
 });

@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { makeCast, makeConversation, register, say, unique } from '../lib/client.mjs';
 import { contains, err, invalid, notFound, ok, show } from '../lib/expect.mjs';
-import { startServer } from '../lib/server.mjs';
+import { sleep, startServer } from '../lib/server.mjs';
 
 let server, cast;
 
@@ -151,6 +151,19 @@ describe('client_id', () => {
         assert.equal(replayed(await post(c.member, input, {}, nested(c))).id, first.id);
     });
 
+    test('a retry into a conversation that was deleted meanwhile replays', async () => {
+        const c = await makeCast(server, cast);
+        const input = { message_body: 'too late', client_id: randomUUID() };
+        const first = ok(await post(c.member, input, {}, nested(c)), 201);
+        ok(await c.owner.delete(c.path), 204);
+        const wiped = async () => (await post(c.member, input, {}, nested(c))).json.deleted;
+        for (let n = 0; n < 200 && !(await wiped()); n++) await sleep(50);
+        const again = replayed(await post(c.member, input, {}, nested(c)));
+        contains(again, { id: first.id, deleted: true, message_body: '' });
+        const other = { ...input, message_body: 'other' };
+        err(await post(c.member, other, {}, nested(c)), 409, MISMATCH);
+    });
+
     test('must be a UUID', async () => {
         for (const client_id of ['abc', 7, {}, '']) {
             const res = await post(cast.member, { message_body: 'x', client_id });
@@ -179,6 +192,17 @@ describe('Idempotency-Key on messages', () => {
         const field = { message_body: 'by header', client_id: key };
         assert.equal(replayed(await post(cast.member, field)).id, first.id);
         err(await post(cast.member, { message_body: 'another' }, headers), 409, MISMATCH);
+    });
+
+    test('any text is one, and so is the nil UUID', async () => {
+        for (const key of ['any text', '00000000-0000-0000-0000-000000000000', 'x'.repeat(300)]) {
+            const headers = { 'idempotency-key': key };
+            const input = { message_body: 'by text' };
+            const first = ok(await post(cast.member, input, headers), 201);
+            assert.equal(replayed(await post(cast.member, input, headers)).id, first.id);
+            err(await post(cast.member, { message_body: 'no' }, headers), 409, MISMATCH);
+            ok(await post(cast.owner, input, headers), 201);
+        }
     });
 
     test('both must agree', async () => {

@@ -102,11 +102,13 @@ describe('sending', () => {
         const c = await makeCast(server, cast);
         const users = [c.owner, c.moderator, c.member];
         const posts = Array.from({ length: 30 }, (_, n) => say(users[n % 3], c, `at once ${n}`));
-        const seqs = (await Promise.all(posts)).map((m) => m.seq).sort((a, b) => a - b);
+        const said = (await Promise.all(posts)).sort((one, two) => one.seq - two.seq);
         assert.deepEqual(
-            seqs,
+            said.map((m) => m.seq),
             Array.from({ length: 30 }, (_, n) => n + 1),
         );
+        for (const [n, m] of said.entries())
+            if (n) assert.ok(m.sent_at > said[n - 1].sent_at, 'by time as by seq');
     });
 
     test('the text is trimmed, a number is text, the rest is kept', async () => {

@@ -320,6 +320,32 @@ test('many at once on a full disk: each is stored or refused, none half', async 
     return undefined;
 });
 
+test('killed on a full disk: what was answered is there once there is room', async (t) => {
+    const disk = smallDisk(t);
+    const { dir, mounted } = disk;
+    if (!mounted) return t.skip('no file system of its own');
+    const server = new Server({ dir });
+    disk.server = server;
+    await server.start();
+    const talk = await chat(server);
+    fillDisk(dir, ROOM);
+    const texts = await sendUntilFull(talk, server);
+    await server.kill9();
+    const [again] = await Promise.allSettled([server.start()]);
+    if (again.status === 'fulfilled') {
+        ok(await talk.user.get(talk.target), 200, 503);
+        await server.kill9();
+    } else {
+        assert.match(again.reason.message, /full|space|write|disk/i, 'it says why');
+    }
+    fs.rmSync(path.join(dir, FILLER));
+    await server.start();
+    await assertStored(talk, texts);
+    await say(talk.user, talk.c, 'room again');
+    await assertSound(server);
+    return undefined;
+});
+
 test('a start on a full disk is refused with a sentence, or serves', async (t) => {
     const { dir, mounted } = smallDisk(t);
     if (!mounted) return t.skip('no file system of its own');

@@ -18,6 +18,7 @@ static const struct route route = {.method = "GET", .query = FIELDS(fields)};
 struct fixture {
     struct arena arena;
     struct buf out;
+    struct http_exchange x;
     struct req r;
     struct value filters[COUNT_OF(fields)];
     struct pager p;
@@ -46,7 +47,9 @@ static enum err ask(struct fixture *f, const char *query, bool descending)
 {
     buf_reset(&f->out);
     memset(f->filters, 0, sizeof(f->filters));
-    f->r = (struct req){.arena = &f->arena,
+    f->x = (struct http_exchange){.query = str_of(query)};
+    f->r = (struct req){.x = &f->x,
+                        .arena = &f->arena,
                         .route = &route,
                         .filters = f->filters,
                         .base_url = STR("http://h"),
