@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import random
 import socket
 import time
@@ -44,7 +45,7 @@ class Confab:
             HOST="127.0.0.1", PORT=str(self.port), DATA_DIR=str(Path(work, "data")), DEBUG="0",
             ALLOWED_HOSTS="127.0.0.1,localhost", PASSWORD_ITERATIONS=str(ITERATIONS),
             THROTTLE_ANON="0", THROTTLE_USER="0", THROTTLE_LOGIN="0", THROTTLE_REGISTER="0",
-            CONNECTIONS_PER_ADDRESS_MAX="0", ACCESS_LOG="0")
+            CONNECTIONS_PER_ADDRESS_MAX="0", ACCESS_LOG="0", METRICS_ALLOW="127.0.0.1")
 
     def command(self, *words, timeout=300):
         with open(self.log_path, "ab") as log:
@@ -130,6 +131,12 @@ class Confab:
             if not got["next"]:
                 return found
             page += 1
+
+    def commits(self):
+        """(batches committed, requests in them) since the start."""
+        text = fetch(self.port, "GET", "/metrics", 200, {"Accept": "*/*"})[1].decode()
+        found = dict(re.findall(r"^(\w+) (\d+)$", text, re.M))
+        return (int(found["confab_write_batches_total"]), int(found["confab_write_batched_total"]))
 
     def last_seqs(self, ids):
         return sum(self.json("GET", f"/api/conversations/{one}/?messages=0")["last_seq"]

@@ -125,14 +125,21 @@ def post(bench):
 
     def one(seconds=None):
         before = server.last_seqs(ids)
+        commits, committed = server.commits()
         sample = bench.load("post_message", POST_CONNECTIONS, seconds)
         settle(server.pids)
+        more = server.commits()
+        group = max(1, round((more[1] - committed) / max(1, more[0] - commits)))
         rows = server.last_seqs(ids) - before
         # Requests under way when wrk stops are done, but not counted by it.
         surplus = rows - (sample["requests"] - sample["status"])
         if not 0 <= surplus <= POST_CONNECTIONS:
             raise Failure(f"POST: {rows} rows in the database, {surplus} beside the answers")
-        return {"confab": sample, "bare": bare.run(seconds or bench.seconds, POST_CONNECTIONS)}
+        # The server commits what waits: half of a closed loop's connections while the other half
+        # is answered. The bare loop is given groups of the same size, and of all connections.
+        return {"confab": {**sample, "group": group},
+                "bare": bare.run(seconds or bench.seconds, group),
+                "bare_all": bare.run(seconds or bench.seconds, POST_CONNECTIONS)}
 
     one(WARM_UP)
     return {"rounds": bench.rounds(one)}

@@ -104,7 +104,6 @@ CREATE TABLE participant (
     PRIMARY KEY (conversation_id, user_id)
 ) T_CLUSTERED;
 CREATE INDEX participant_user ON participant (user_id, left_at, conversation_id);
-CREATE INDEX participant_read ON participant (conversation_id, left_at, read_seq);
 CREATE INDEX participant_joined ON participant (conversation_id, left_at, joined_at, user_id);
 
 CREATE TABLE message (

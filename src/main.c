@@ -12,13 +12,17 @@ static const struct command {
     const char *help; /* NULL: not for people */
 } commands[] = {
     {"serve", cli_serve, "run the server"},
-    {"migrate", cli_migrate, "bring the database up to date, or back: migrate [target] [--plan] [--list]"},
-    {"createsuperuser", cli_createsuperuser, "make an admin: asks, or --email --username --noinput"},
+    {"migrate", cli_migrate,
+     "bring the database up to date, or back: migrate [target] [--plan] [--list]"},
+    {"createsuperuser", cli_createsuperuser,
+     "make an admin: asks, or --email --username --noinput"},
     {"changepassword", cli_changepassword, "set a user's password: changepassword USER"},
     {"check", cli_check, "check settings and database; --deploy: is it fit for production?"},
-    {"seed-demo", cli_seed_demo, "fill an empty database: --users N --conversations N --messages N"},
+    {"seed-demo", cli_seed_demo,
+     "fill an empty database: --users N --conversations N --messages N"},
     {"routes", cli_routes, "print the route table as JSON"},
-    {"configuration", cli_configuration, "print the settings in force; --markdown: their documentation"},
+    {"configuration", cli_configuration,
+     "print the settings in force; --markdown: their documentation"},
     {"version", cli_version, "print the version"},
 };
 

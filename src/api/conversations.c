@@ -13,34 +13,47 @@ enum { PAGE_BYTES_MAX = 16 * 1024 * 1024 };
 
 /* ------- input ------- */
 
-#define PARTICIPANTS_FIELD                                                                        \
-    {.name = "participants",                                                                      \
-     .aliases = "participant_ids,participants_id,participants_ids,participant_id,participant,"    \
-                "participants_emails",                                                            \
-     .type = FIELD_LIST,                                                                          \
-     .refuse_prefix = "participant",                                                              \
-     .help = "Users by id, username or e-mail; one alone counts as a list."}
-#define TITLE_FIELD                                                                               \
-    {.name = "title", .type = FIELD_TEXT, .nullable = true, .blank = true,                        \
-     .max = TITLE_LENGTH_MAX, .help = "What the conversation is called."}
-#define METADATA_FIELD                                                                            \
-    {.name = "metadata", .type = FIELD_OBJECT, .nullable = true, .max = METADATA_BYTES_MAX,       \
-     .help = "A JSON object of the host application's."}
+/* A new conversation refuses keys that look like a misspelt list of people, so that none is opened
+ * without them; a change may send back what it was given, `participant_count` too. */
+#define PARTICIPANTS_FIELD(refused)                                                                \
+    {                                                                                              \
+        .name = "participants",                                                                    \
+        .aliases = "participant_ids,participants_id,participants_ids,participant_id,participant,"  \
+                   "participants_emails",                                                          \
+        .type = FIELD_LIST, .refuse_prefix = (refused),                                            \
+        .help = "Users by id, username or e-mail; one alone counts as a list."                     \
+    }
+#define TITLE_FIELD                                                                                \
+    {                                                                                              \
+        .name = "title", .type = FIELD_TEXT, .nullable = true, .blank = true,                      \
+        .max = TITLE_LENGTH_MAX, .help = "What the conversation is called."                        \
+    }
+#define METADATA_FIELD                                                                             \
+    {                                                                                              \
+        .name = "metadata", .type = FIELD_OBJECT, .nullable = true, .max = METADATA_BYTES_MAX,     \
+        .help = "A JSON object of the host application's."                                         \
+    }
 
 static const struct field create_input[] = {
-    PARTICIPANTS_FIELD,
+    PARTICIPANTS_FIELD("participant"),
     TITLE_FIELD,
     METADATA_FIELD,
-    {.name = "direct", .type = FIELD_BOOL,
+    {.name = "direct",
+     .type = FIELD_BOOL,
      .help = "The one conversation of the caller with one other user."},
-    {.name = "message_body", .type = FIELD_TEXT, .min = 1, .max = BODY_LENGTH_MAX,
+    {.name = "message_body",
+     .type = FIELD_TEXT,
+     .min = 1,
+     .max = BODY_LENGTH_MAX,
      .help = "A first message."},
 };
 
-static const struct field change_input[] = {PARTICIPANTS_FIELD, TITLE_FIELD, METADATA_FIELD};
+static const struct field change_input[] = {PARTICIPANTS_FIELD(NULL), TITLE_FIELD, METADATA_FIELD};
 
 static const struct field own_input[] = {
-    {.name = "muted_until", .type = FIELD_TIME, .nullable = true,
+    {.name = "muted_until",
+     .type = FIELD_TIME,
+     .nullable = true,
      .help = "No notifications until then; null: not muted."},
     {.name = "archived", .type = FIELD_BOOL, .help = "Out of the way."},
     {.name = "pinned", .type = FIELD_BOOL, .help = "On top."},
@@ -48,27 +61,39 @@ static const struct field own_input[] = {
 
 static const struct field read_input[] = {
     {.name = "seq", .type = FIELD_INT, .nullable = true, .help = "Read up to here."},
-    {.name = "message_id", .aliases = "message", .type = FIELD_PK, .nullable = true,
+    {.name = "message_id",
+     .aliases = "message",
+     .type = FIELD_PK,
+     .nullable = true,
      .help = "Read up to this message."},
 };
 
-#define MESSAGES_FIELD                                                                            \
-    {.name = "messages", .type = FIELD_INT, .help = "How many of the newest messages, 0 to 100."}
+#define MESSAGES_FIELD                                                                             \
+    {                                                                                              \
+        .name = "messages", .type = FIELD_INT,                                                     \
+        .help = "How many of the newest messages, 0 to 100."                                       \
+    }
 
 static const struct field list_query[] = {
     PAGE_FIELDS,
     MESSAGES_FIELD,
-    {.name = "participant", .aliases = "participants,participant_id", .type = FIELD_USER,
+    {.name = "participant",
+     .aliases = "participants,participant_id",
+     .type = FIELD_USER,
      .help = "Who takes part: id, username or, where it may be seen, e-mail."},
-    {.name = "participant_username", .type = FIELD_TEXT,
+    {.name = "participant_username",
+     .type = FIELD_TEXT,
      .help = "Part of a participant's username."},
     {.name = "participant_email", .type = FIELD_USER, .help = "As participant."},
     {.name = "unread", .type = FIELD_BOOL, .help = "With or without unread messages."},
-    {.name = "search", .aliases = "q", .type = FIELD_TEXT,
+    {.name = "search",
+     .aliases = "q",
+     .type = FIELD_TEXT,
      .help = "Words in the title or in participants' names."},
     {.name = "created_after", .type = FIELD_TIME, .help = "Made then or later."},
     {.name = "created_before", .type = FIELD_TIME, .help = "Made then or earlier."},
-    {.name = "ordering", .type = FIELD_TEXT,
+    {.name = "ordering",
+     .type = FIELD_TEXT,
      .help = "created_at, -created_at, updated_at or -updated_at."},
     {.name = "all", .type = FIELD_BOOL, .help = "Everybody's; for admins, and audited."},
 };
@@ -114,8 +139,7 @@ enum err api_open_conversation(struct req *r, enum chat_need need)
 {
     struct target *target = ARENA_NEW(r->arena, struct target);
     r->object = target;
-    return chat_conversation_open(&r->call, r->path_ids[0].id, need, ERR_NOT_FOUND,
-                                  &target->view);
+    return chat_conversation_open(&r->call, r->path_ids[0].id, need, ERR_NOT_FOUND, &target->view);
 }
 
 enum err api_conversation_to_read(struct req *r)
@@ -208,8 +232,7 @@ static enum err read_filter(struct req *r, struct conversation_filter *filter)
     return chat_conversation_filter(&r->call, &search, filter);
 }
 
-static enum err count_rows(struct req *r, const struct conversation_filter *filter,
-                           struct pager *p)
+static enum err count_rows(struct req *r, const struct conversation_filter *filter, struct pager *p)
 {
     int64_t count = 0;
     if (!pager_needs_count(p)) {
@@ -328,8 +351,7 @@ static enum err open_to_change(struct req *r)
     }
     struct target *target = r->object;
     target->names_people = true;
-    return chat_people_find(&r->call, "participants", named->list, named->count,
-                            &target->people);
+    return chat_people_find(&r->call, "participants", named->list, named->count, &target->people);
 }
 
 static enum err change_conversation(struct req *r)
@@ -407,8 +429,7 @@ static enum err read_position(struct req *r, int64_t *seq)
         char text[UUID_TEXT];
         uuid_format(message->id, text);
         return req_problem(r, "message_id",
-                           arena_printf(r->arena,
-                                        "Invalid pk \"%.*s\" - object does not exist.",
+                           arena_printf(r->arena, "Invalid pk \"%.*s\" - object does not exist.",
                                         UUID_TEXT, text));
     }
     return e;
@@ -434,82 +455,89 @@ const struct resource api_conversation_list_resource = {
     .name = "Conversation List",
     .description = "The caller's conversations, newest activity first.",
     .paths = {"conversations/"},
-    .methods = {
-        {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(list_query),
-         .handle = list_conversations, .out = &shape_conversation_page, .status = 200},
-        {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(create_input), .object = find_people,
-         .handle = create_conversation, .out = &shape_conversation, .status = 201,
-         .idempotent = true},
-    },
+    .methods =
+        {
+            {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(list_query),
+             .handle = list_conversations, .out = &shape_conversation_page, .status = 200},
+            {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(create_input), .object = find_people,
+             .handle = create_conversation, .out = &shape_conversation, .status = 201,
+             .idempotent = true},
+        },
 };
 
 const struct resource api_conversation_search_resource = {
     .name = "Conversation Search",
     .description = "The list of conversations, by another name: ?q= is its search.",
     .paths = {"conversations/search/"},
-    .methods = {
-        {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(list_query),
-         .handle = list_conversations, .out = &shape_conversation_page, .status = 200},
-    },
+    .methods =
+        {
+            {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(list_query),
+             .handle = list_conversations, .out = &shape_conversation_page, .status = 200},
+        },
 };
 
 const struct resource api_conversation_resource = {
     .name = "Conversation Instance",
     .description = "One conversation with its participants and newest messages.",
     .paths = {"conversations/{id}/"},
-    .methods = {
-        {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(detail_query),
-         .object = api_conversation_to_read, .handle = show_conversation,
-         .out = &shape_conversation, .status = 200},
-        {"PUT", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(change_input),
-         .object = open_to_change, .handle = change_conversation, .out = &shape_conversation,
-         .status = 200},
-        {"PATCH", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(change_input),
-         .object = open_to_change, .handle = change_conversation, .out = &shape_conversation,
-         .status = 200},
-        {"DELETE", ACCESS_USER, ROUTE_WRITE, .object = api_conversation_to_own,
-         .handle = delete_conversation, .status = 204},
-    },
+    .methods =
+        {
+            {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(detail_query),
+             .object = api_conversation_to_read, .handle = show_conversation,
+             .out = &shape_conversation, .status = 200},
+            {"PUT", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(change_input),
+             .object = open_to_change, .handle = change_conversation, .out = &shape_conversation,
+             .status = 200},
+            {"PATCH", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(change_input),
+             .object = open_to_change, .handle = change_conversation, .out = &shape_conversation,
+             .status = 200},
+            {"DELETE", ACCESS_USER, ROUTE_WRITE, .object = api_conversation_to_own,
+             .handle = delete_conversation, .status = 204},
+        },
 };
 
 const struct resource api_conversation_close_resource = {
     .name = "Conversation Close",
     .description = "From now on nobody writes into it.",
     .paths = {"conversations/{id}/close/"},
-    .methods = {
-        {"POST", ACCESS_USER, ROUTE_WRITE, .object = api_conversation_to_manage,
-         .handle = close_conversation, .out = &shape_conversation, .status = 200},
-    },
+    .methods =
+        {
+            {"POST", ACCESS_USER, ROUTE_WRITE, .object = api_conversation_to_manage,
+             .handle = close_conversation, .out = &shape_conversation, .status = 200},
+        },
 };
 
 const struct resource api_conversation_reopen_resource = {
     .name = "Conversation Reopen",
     .description = "Undoes closing.",
     .paths = {"conversations/{id}/reopen/"},
-    .methods = {
-        {"POST", ACCESS_USER, ROUTE_WRITE, .object = api_conversation_to_manage,
-         .handle = reopen_conversation, .out = &shape_conversation, .status = 200},
-    },
+    .methods =
+        {
+            {"POST", ACCESS_USER, ROUTE_WRITE, .object = api_conversation_to_manage,
+             .handle = reopen_conversation, .out = &shape_conversation, .status = 200},
+        },
 };
 
 const struct resource api_conversation_me_resource = {
     .name = "Conversation Membership",
     .description = "The caller's own view of the conversation.",
     .paths = {"conversations/{id}/me/"},
-    .methods = {
-        {"PATCH", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(own_input),
-         .object = api_conversation_to_belong, .handle = change_own_view,
-         .out = &shape_membership, .status = 200},
-    },
+    .methods =
+        {
+            {"PATCH", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(own_input),
+             .object = api_conversation_to_belong, .handle = change_own_view,
+             .out = &shape_membership, .status = 200},
+        },
 };
 
 const struct resource api_conversation_read_resource = {
     .name = "Conversation Read",
     .description = "Moves the caller's read position forward; by default to the end.",
     .paths = {"conversations/{id}/read/"},
-    .methods = {
-        {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(read_input),
-         .object = api_conversation_to_belong, .handle = mark_read, .out = &shape_membership,
-         .status = 200},
-    },
+    .methods =
+        {
+            {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(read_input),
+             .object = api_conversation_to_belong, .handle = mark_read, .out = &shape_membership,
+             .status = 200},
+        },
 };

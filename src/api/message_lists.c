@@ -11,31 +11,47 @@ enum { LISTED_WITHOUT_PAGES = 100, LINK_BYTES_MAX = 64 * 1024 };
 
 /* ------- what may be asked ------- */
 
-#define SENDER_FIELD(other_names)                                                                 \
-    {.name = "sender", .aliases = other_names, .type = FIELD_USER,                                \
-     .help = "Who sent it: id, username or, where it may be seen, e-mail."}
-#define CONVERSATION_FIELD                                                                        \
-    {.name = "conversation", .aliases = "conversation_id", .type = FIELD_UUID,                    \
-     .help = "In this conversation."}
-#define FILTER_FIELDS                                                                             \
-    PAGE_FIELDS,                                                                                  \
-    {.name = "sender_username", .type = FIELD_TEXT, .help = "Part of the sender's username."},    \
-    {.name = "participant", .aliases = "participant_id", .type = FIELD_USER,                      \
-     .help = "In conversations with this user."},                                                 \
-    {.name = "sent_after",                                                                        \
-     .aliases = "start_date,sent_at_after,sent_at__gte,created_after,timestamp_after,from_date",  \
-     .type = FIELD_TIME, .help = "Sent then or later."},                                          \
-    {.name = "sent_before",                                                                       \
-     .aliases = "end_date,sent_at_before,sent_at__lte,created_before,timestamp_before,to_date",   \
-     .type = FIELD_TIME, .help = "Sent then or earlier."},                                        \
-    {.name = "sent_date", .type = FIELD_TIME, .help = "Sent on that day (UTC)."},                 \
-    {.name = "message_body", .aliases = "content,message_content,message_contains",               \
-     .type = FIELD_TEXT, .help = "Part of the text, case ignored."},                              \
-    {.name = "search", .aliases = "q", .type = FIELD_TEXT,                                        \
-     .help = "Words that must all be in the text."},                                              \
-    {.name = "is_read", .type = FIELD_BOOL, .help = "Read by the caller; his own: by all."},      \
-    {.name = "deleted", .type = FIELD_BOOL, .help = "1: tombstones too."},                        \
-    {.name = "ordering", .type = FIELD_TEXT, .help = "sent_at or -sent_at."}
+#define SENDER_FIELD(other_names)                                                                  \
+    {                                                                                              \
+        .name = "sender", .aliases = other_names, .type = FIELD_USER,                              \
+        .help = "Who sent it: id, username or, where it may be seen, e-mail."                      \
+    }
+#define CONVERSATION_FIELD                                                                         \
+    {                                                                                              \
+        .name = "conversation", .aliases = "conversation_id", .type = FIELD_UUID,                  \
+        .help = "In this conversation."                                                            \
+    }
+#define FILTER_FIELDS                                                                              \
+    PAGE_FIELDS,                                                                                   \
+        {.name = "sender_username", .type = FIELD_TEXT, .help = "Part of the sender's username."}, \
+        {.name = "participant",                                                                    \
+         .aliases = "participant_id",                                                              \
+         .type = FIELD_USER,                                                                       \
+         .help = "In conversations with this user."},                                              \
+        {.name = "sent_after",                                                                     \
+         .aliases =                                                                                \
+             "start_date,sent_at_after,sent_at__gte,created_after,timestamp_after,from_date",      \
+         .type = FIELD_TIME,                                                                       \
+         .help = "Sent then or later."},                                                           \
+        {.name = "sent_before",                                                                    \
+         .aliases =                                                                                \
+             "end_date,sent_at_before,sent_at__lte,created_before,timestamp_before,to_date",       \
+         .type = FIELD_TIME,                                                                       \
+         .help = "Sent then or earlier."},                                                         \
+        {.name = "sent_date", .type = FIELD_TIME, .help = "Sent on that day (UTC)."},              \
+        {.name = "message_body",                                                                   \
+         .aliases = "content,message_content,message_contains",                                    \
+         .type = FIELD_TEXT,                                                                       \
+         .help = "Part of the text, case ignored."},                                               \
+        {.name = "search",                                                                         \
+         .aliases = "q",                                                                           \
+         .type = FIELD_TEXT,                                                                       \
+         .help = "Words that must all be in the text."},                                           \
+        {.name = "is_read", .type = FIELD_BOOL, .help = "Read by the caller; his own: by all."},   \
+        {.name = "deleted", .type = FIELD_BOOL, .help = "1: tombstones too."},                     \
+    {                                                                                              \
+        .name = "ordering", .type = FIELD_TEXT, .help = "sent_at or -sent_at."                     \
+    }
 
 static const struct field flat_query[] = {FILTER_FIELDS, SENDER_FIELD("sender_id"),
                                           CONVERSATION_FIELD};
@@ -513,106 +529,116 @@ const struct resource api_message_list_resource = {
     .name = "Message List",
     .description = "All messages that the caller may see, newest first.",
     .paths = {"messages/"},
-    .methods = {
-        {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(flat_query), .handle = list_flat,
-         .out = &shape_message_page, .status = 200},
-        {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(api_message_flat_input),
-         .handle = api_send_message, .out = &shape_message, .status = 201},
-    },
+    .methods =
+        {
+            {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(flat_query), .handle = list_flat,
+             .out = &shape_message_page, .status = 200},
+            {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(api_message_flat_input),
+             .handle = api_send_message, .out = &shape_message, .status = 201},
+        },
 };
 
 const struct resource api_conversation_message_list_resource = {
     .name = "Message List",
     .description = "The messages of a conversation, in chronological order.",
     .paths = {"conversations/{conversation_id}/messages/"},
-    .methods = {
-        {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(nested_query),
-         .object = open_conversation, .handle = list_nested, .out = &shape_message_page,
-         .status = 200},
-        {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(api_message_nested_input),
-         .object = api_message_target, .handle = api_send_message, .out = &shape_message,
-         .status = 201},
-    },
+    .methods =
+        {
+            {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(nested_query),
+             .object = open_conversation, .handle = list_nested, .out = &shape_message_page,
+             .status = 200},
+            {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(api_message_nested_input),
+             .object = api_message_target, .handle = api_send_message, .out = &shape_message,
+             .status = 201},
+        },
 };
 
 const struct resource api_message_search_resource = {
     .name = "Message Search",
     .description = "The list of messages, by another name: ?q= is its search.",
     .paths = {"messages/search/"},
-    .methods = {
-        {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(flat_query), .handle = list_flat,
-         .out = &shape_message_page, .status = 200},
-    },
+    .methods =
+        {
+            {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(flat_query), .handle = list_flat,
+             .out = &shape_message_page, .status = 200},
+        },
 };
 
 const struct resource api_message_unread_resource = {
     .name = "Unread Messages",
     .description = "What others have sent and the caller has not read.",
     .paths = {"messages/unread/"},
-    .methods = {
-        {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(flat_query), .handle = list_unread,
-         .out = &shape_message_page, .status = 200},
-    },
+    .methods =
+        {
+            {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(flat_query), .handle = list_unread,
+             .out = &shape_message_page, .status = 200},
+        },
 };
 
 const struct resource api_my_messages_resource = {
     .name = "My Messages",
     .description = "What the caller has sent.",
     .paths = {"messages/my_messages/"},
-    .methods = {
-        {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(flat_query), .handle = list_my_messages,
-         .out = &shape_message_page, .status = 200},
-    },
+    .methods =
+        {
+            {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(flat_query),
+             .handle = list_my_messages, .out = &shape_message_page, .status = 200},
+        },
 };
 
 const struct resource api_messages_by_user_resource = {
     .name = "Messages By User",
     .description = "What one user has sent.",
     .paths = {"messages/by_user/"},
-    .methods = {
-        {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(by_user_query), .handle = list_by_user,
-         .out = &shape_message_page, .status = 200},
-    },
+    .methods =
+        {
+            {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(by_user_query), .handle = list_by_user,
+             .out = &shape_message_page, .status = 200},
+        },
 };
 
 const struct resource api_messages_by_conversation_resource = {
     .name = "Messages By Conversation",
     .description = "The newest 100 of a conversation in chronological order, as a bare list.",
     .paths = {"messages/by_conversation/"},
-    .methods = {
-        {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(by_conversation_query),
-         .handle = list_by_conversation, .out = &shape_message_array, .status = 200},
-    },
+    .methods =
+        {
+            {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(by_conversation_query),
+             .handle = list_by_conversation, .out = &shape_message_array, .status = 200},
+        },
 };
 
 const struct resource api_message_history_resource = {
     .name = "Message History",
     .description = "What the message said earlier.",
     .paths = {"messages/{message_id}/history/"},
-    .methods = {
-        {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(page_query),
-         .object = api_message_to_read, .handle = list_history,
-         .out = &shape_message_version_page, .status = 200},
-    },
+    .methods =
+        {
+            {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(page_query),
+             .object = api_message_to_read, .handle = list_history,
+             .out = &shape_message_version_page, .status = 200},
+        },
 };
 
 const struct resource api_message_replies_resource = {
     .name = "Message Replies",
     .description = "Answers to the message, in chronological order.",
     .paths = {"messages/{message_id}/replies/"},
-    .methods = {
-        {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(page_query),
-         .object = api_message_to_read, .handle = list_replies, .out = &shape_message_page,
-         .status = 200},
-    },
+    .methods =
+        {
+            {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(page_query),
+             .object = api_message_to_read, .handle = list_replies, .out = &shape_message_page,
+             .status = 200},
+        },
 };
 
 const struct resource api_message_read_all_resource = {
     .name = "Mark All Read",
     .description = "Moves the caller's read positions to the end of all conversations.",
     .paths = {"messages/mark-all-read/"},
-    .methods = {
-        {"POST", ACCESS_USER, ROUTE_WRITE, .handle = read_all, .out = &shape_read_all,
-         .status = 200},
-    },
+    .methods =
+        {
+            {"POST", ACCESS_USER, ROUTE_WRITE, .handle = read_all, .out = &shape_read_all,
+             .status = 200},
+        },
 };

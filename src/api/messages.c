@@ -7,29 +7,42 @@
 
 enum { BODY_LENGTH_MAX = 10000, METADATA_BYTES_MAX = 4096 };
 
-#define BODY_FIELD                                                                                \
-    {.name = "message_body", .aliases = "content,text", .type = FIELD_TEXT, .required = true,     \
-     .max = BODY_LENGTH_MAX, .help = "What the message says; blanks around are cut off."}
-#define SEND_FIELDS                                                                               \
-    BODY_FIELD,                                                                                   \
-    {.name = "client_id", .type = FIELD_UUID, .nullable = true,                                   \
-     .help = "Made by the client: what is sent again with it is stored once."},                   \
-    {.name = "reply_to", .type = FIELD_PK, .nullable = true,                                      \
-     .help = "A message of the same conversation that this one answers."},                        \
-    {.name = "metadata", .type = FIELD_OBJECT, .max = METADATA_BYTES_MAX,                         \
-     .help = "A JSON object of the host application's."}
+#define BODY_FIELD                                                                                 \
+    {                                                                                              \
+        .name = "message_body", .aliases = "content,text", .type = FIELD_TEXT, .required = true,   \
+        .max = BODY_LENGTH_MAX, .help = "What the message says; blanks around are cut off."        \
+    }
+#define SEND_FIELDS                                                                                \
+    BODY_FIELD,                                                                                    \
+        {.name = "client_id",                                                                      \
+         .type = FIELD_UUID,                                                                       \
+         .nullable = true,                                                                         \
+         .help = "Made by the client: what is sent again with it is stored once."},                \
+        {.name = "reply_to",                                                                       \
+         .type = FIELD_PK,                                                                         \
+         .nullable = true,                                                                         \
+         .help = "A message of the same conversation that this one answers."},                     \
+    {                                                                                              \
+        .name = "metadata", .type = FIELD_OBJECT, .max = METADATA_BYTES_MAX,                       \
+        .help = "A JSON object of the host application's."                                         \
+    }
 
 const struct field api_message_nested_input[MESSAGE_NESTED_FIELDS] = {SEND_FIELDS};
 
 const struct field api_message_flat_input[MESSAGE_FLAT_FIELDS] = {
-    {.name = "conversation", .aliases = "conversation_id", .type = FIELD_PK, .required = true,
+    {.name = "conversation",
+     .aliases = "conversation_id",
+     .type = FIELD_PK,
+     .required = true,
      .help = "Where to send it."},
     SEND_FIELDS,
 };
 
 static const struct field edit_input[] = {
     BODY_FIELD,
-    {.name = "rev", .type = FIELD_INT, .nullable = true,
+    {.name = "rev",
+     .type = FIELD_INT,
+     .nullable = true,
      .help = "The rev that was read: if it is not the present one any more, 409."},
 };
 
@@ -238,30 +251,32 @@ const struct resource api_message_send_resource = {
               "conversations/{conversation_id}/send_message/",
               "conversations/{conversation_id}/send-message/",
               "conversations/{conversation_id}/send/"},
-    .methods = {
-        {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(api_message_nested_input),
-         .object = api_message_target, .handle = api_send_message, .out = &shape_message,
-         .status = 201},
-    },
+    .methods =
+        {
+            {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(api_message_nested_input),
+             .object = api_message_target, .handle = api_send_message, .out = &shape_message,
+             .status = 201},
+        },
 };
 
 const struct resource api_message_resource = {
     .name = "Message Instance",
     .description = "One message. Its sender edits it; he, those who manage the conversation and "
                    "admins delete it.",
-    .paths = {"messages/{message_id}/",
-              "conversations/{conversation_id}/messages/{message_id}/"},
-    .methods = {
-        {"GET", ACCESS_USER, ROUTE_READ, .object = api_message_to_read, .handle = show_message,
-         .out = &shape_message, .status = 200},
-        {"PUT", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(edit_input), .object = message_to_edit,
-         .handle = edit_message, .out = &shape_message, .status = 200},
-        {"PATCH", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(edit_input),
-         .object = message_to_edit, .handle = edit_message, .out = &shape_message,
-         .status = 200},
-        {"DELETE", ACCESS_USER, ROUTE_WRITE, .object = message_to_delete,
-         .handle = delete_message, .status = 204},
-    },
+    .paths = {"messages/{message_id}/", "conversations/{conversation_id}/messages/{message_id}/"},
+    .methods =
+        {
+            {"GET", ACCESS_USER, ROUTE_READ, .object = api_message_to_read, .handle = show_message,
+             .out = &shape_message, .status = 200},
+            {"PUT", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(edit_input),
+             .object = message_to_edit, .handle = edit_message, .out = &shape_message,
+             .status = 200},
+            {"PATCH", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(edit_input),
+             .object = message_to_edit, .handle = edit_message, .out = &shape_message,
+             .status = 200},
+            {"DELETE", ACCESS_USER, ROUTE_WRITE, .object = message_to_delete,
+             .handle = delete_message, .status = 204},
+        },
 };
 
 const struct resource api_message_pin_resource = {
@@ -269,10 +284,11 @@ const struct resource api_message_pin_resource = {
     .description = "Marks the message for all, by those who manage the conversation.",
     .paths = {"messages/{message_id}/pin/",
               "conversations/{conversation_id}/messages/{message_id}/pin/"},
-    .methods = {
-        {"POST", ACCESS_USER, ROUTE_WRITE, .object = api_message_to_read, .handle = pin_message,
-         .out = &shape_message, .status = 200},
-    },
+    .methods =
+        {
+            {"POST", ACCESS_USER, ROUTE_WRITE, .object = api_message_to_read, .handle = pin_message,
+             .out = &shape_message, .status = 200},
+        },
 };
 
 const struct resource api_message_unpin_resource = {
@@ -280,18 +296,20 @@ const struct resource api_message_unpin_resource = {
     .description = "Undoes pinning.",
     .paths = {"messages/{message_id}/unpin/",
               "conversations/{conversation_id}/messages/{message_id}/unpin/"},
-    .methods = {
-        {"POST", ACCESS_USER, ROUTE_WRITE, .object = api_message_to_read, .handle = unpin_message,
-         .out = &shape_message, .status = 200},
-    },
+    .methods =
+        {
+            {"POST", ACCESS_USER, ROUTE_WRITE, .object = api_message_to_read,
+             .handle = unpin_message, .out = &shape_message, .status = 200},
+        },
 };
 
 const struct resource api_message_mark_as_read_resource = {
     .name = "Message Mark As Read",
     .description = "Moves the caller's read position to this message.",
     .paths = {"messages/{message_id}/mark_as_read/"},
-    .methods = {
-        {"POST", ACCESS_USER, ROUTE_WRITE, .object = api_message_to_read, .handle = read_message,
-         .out = &shape_message, .status = 200},
-    },
+    .methods =
+        {
+            {"POST", ACCESS_USER, ROUTE_WRITE, .object = api_message_to_read,
+             .handle = read_message, .out = &shape_message, .status = 200},
+        },
 };

@@ -149,8 +149,9 @@ const struct resource api_metrics_resource = {
     .name = "Metrics",
     .description = "Numbers about the server, as Prometheus reads them.",
     .paths = {"/metrics/"},
-    .methods = {
-        {"GET", ACCESS_ANYONE, ROUTE_NONE, THROTTLE_NEVER, .object = may_read_metrics,
-         .handle = show_metrics, .status = 200},
-    },
+    .methods =
+        {
+            {"GET", ACCESS_ANYONE, ROUTE_NONE, THROTTLE_NEVER, .object = may_read_metrics,
+             .handle = show_metrics, .status = 200},
+        },
 };

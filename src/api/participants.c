@@ -4,12 +4,18 @@
 #include "serve/page.h"
 
 static const struct field person_input[] = {
-    {.name = "user_id", .aliases = "user,participant_id,participant,username,email",
-     .type = FIELD_TEXT, .required = true, .help = "A user by id, username or e-mail."},
+    {.name = "user_id",
+     .aliases = "user,participant_id,participant,username,email",
+     .type = FIELD_TEXT,
+     .required = true,
+     .help = "A user by id, username or e-mail."},
 };
 
 static const struct field role_input[] = {
-    {.name = "role", .type = FIELD_CHOICE, .required = true, .choices = "member,moderator",
+    {.name = "role",
+     .type = FIELD_CHOICE,
+     .required = true,
+     .choices = "member,moderator",
      .help = "The role in the conversation."},
 };
 
@@ -151,47 +157,51 @@ const struct resource api_participant_list_resource = {
     .name = "Participant List",
     .description = "Who is in the conversation, in the order of joining.",
     .paths = {"conversations/{id}/participants/"},
-    .methods = {
-        {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(list_query),
-         .object = api_conversation_to_read, .handle = list_participants,
-         .out = &shape_participant_page, .status = 200},
-        {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(person_input),
-         .object = api_conversation_to_manage, .handle = add_participant,
-         .out = &shape_participant, .status = 201, .idempotent = true},
-    },
+    .methods =
+        {
+            {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(list_query),
+             .object = api_conversation_to_read, .handle = list_participants,
+             .out = &shape_participant_page, .status = 200},
+            {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(person_input),
+             .object = api_conversation_to_manage, .handle = add_participant,
+             .out = &shape_participant, .status = 201, .idempotent = true},
+        },
 };
 
 const struct resource api_participant_resource = {
     .name = "Participant Instance",
     .description = "One participant: his role; deleting him removes him, deleting oneself leaves.",
     .paths = {"conversations/{id}/participants/{user_id}/"},
-    .methods = {
-        {"PATCH", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(role_input),
-         .object = api_conversation_to_own, .handle = change_role, .out = &shape_participant,
-         .status = 200},
-        {"DELETE", ACCESS_USER, ROUTE_WRITE, .object = api_conversation_to_read,
-         .handle = remove_participant, .status = 204},
-    },
+    .methods =
+        {
+            {"PATCH", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(role_input),
+             .object = api_conversation_to_own, .handle = change_role, .out = &shape_participant,
+             .status = 200},
+            {"DELETE", ACCESS_USER, ROUTE_WRITE, .object = api_conversation_to_read,
+             .handle = remove_participant, .status = 204},
+        },
 };
 
 const struct resource api_participant_add_resource = {
     .name = "Conversation Add Participant",
     .description = "Adds a user; answers the conversation.",
     .paths = {"conversations/{id}/add_participant/"},
-    .methods = {
-        {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(person_input),
-         .object = api_conversation_to_manage, .handle = add_by_action,
-         .out = &shape_conversation, .status = 200},
-    },
+    .methods =
+        {
+            {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(person_input),
+             .object = api_conversation_to_manage, .handle = add_by_action,
+             .out = &shape_conversation, .status = 200},
+        },
 };
 
 const struct resource api_participant_remove_resource = {
     .name = "Conversation Remove Participant",
     .description = "Removes a user; answers the conversation.",
     .paths = {"conversations/{id}/remove_participant/"},
-    .methods = {
-        {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(person_input),
-         .object = api_conversation_to_read, .handle = remove_by_action,
-         .out = &shape_conversation, .status = 200},
-    },
+    .methods =
+        {
+            {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(person_input),
+             .object = api_conversation_to_read, .handle = remove_by_action,
+             .out = &shape_conversation, .status = 200},
+        },
 };

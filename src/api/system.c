@@ -20,8 +20,8 @@ static enum err show_root(struct req *r)
     for (size_t i = 0; i < COUNT_OF(root_fields); i++) {
         const char *name = root_fields[i].name;
         json_key_str(o, str_of(name));
-        json_str(o, arena_printf(r->arena, "%.*s%.*s%s/", STR_ARG(r->base_url),
-                                 STR_ARG(r->prefix), name));
+        json_str(o, arena_printf(r->arena, "%.*s%.*s%s/", STR_ARG(r->base_url), STR_ARG(r->prefix),
+                                 name));
     }
     json_close_object(o);
     return ERR_OK;
@@ -31,9 +31,11 @@ const struct resource api_root_resource = {
     .name = "Api Root",
     .description = "The resources.",
     .paths = {""},
-    .methods = {
-        {"GET", ACCESS_USER, ROUTE_NONE, .handle = show_root, .out = &shape_root, .status = 200},
-    },
+    .methods =
+        {
+            {"GET", ACCESS_USER, ROUTE_NONE, .handle = show_root, .out = &shape_root,
+             .status = 200},
+        },
 };
 
 /* ------- alive, ready ------- */
@@ -79,18 +81,20 @@ const struct resource api_health_resource = {
     .name = "Health",
     .description = "Whether the server is alive. It asks no database.",
     .paths = {"/health/", "health/"},
-    .methods = {
-        {"GET", ACCESS_IGNORE, ROUTE_NONE, THROTTLE_NEVER, .handle = show_health,
-         .out = &shape_status, .status = 200},
-    },
+    .methods =
+        {
+            {"GET", ACCESS_IGNORE, ROUTE_NONE, THROTTLE_NEVER, .handle = show_health,
+             .out = &shape_status, .status = 200},
+        },
 };
 
 const struct resource api_ready_resource = {
     .name = "Readiness",
     .description = "Whether the database answers and is up to date.",
     .paths = {"/ready/"},
-    .methods = {
-        {"GET", ACCESS_IGNORE, ROUTE_READ, THROTTLE_NEVER, .handle = show_readiness,
-         .out = &shape_status, .status = 200},
-    },
+    .methods =
+        {
+            {"GET", ACCESS_IGNORE, ROUTE_READ, THROTTLE_NEVER, .handle = show_readiness,
+             .out = &shape_status, .status = 200},
+        },
 };

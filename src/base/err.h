@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 
+/* clang-format off */
 /*    name                 status  code (X-Error-Code)         text ({"detail": ...}) */
 #define ERR_LIST(X)                                                                               \
     X(ERR_OK,                 200, "ok",                       "")                                \
@@ -69,6 +70,7 @@
       "The request conflicts with the present state.")                                            \
     X(ERR_DB_REFERENCE,       409, "conflict",                                                    \
       "The request conflicts with the present state.")
+/* clang-format on */
 
 enum err {
 #define X(name, status, code, text) name,

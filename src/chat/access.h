@@ -32,6 +32,6 @@ enum err chat_conversation_open(struct call *call, struct uuid id, enum chat_nee
  * concerns; zero: nobody in particular. */
 enum err chat_audit(struct call *call, const struct conversation_view *view, enum chat_need need,
                     const char *action, struct uuid user_id) CHECKED;
-/* Writes the audit row of what an admin was shown: chat_conversation_open() with NEED_READ notes it,
- * and chat_audit() makes it needless. As the last thing of a request that succeeds. */
+/* Writes the audit row of what an admin was shown: chat_conversation_open() with NEED_READ notes
+ * it, and chat_audit() makes it needless. As the last thing of a request that succeeds. */
 enum err chat_audit_noted(struct call *call) CHECKED;

@@ -262,9 +262,9 @@ static bool leaves(const struct call *call, const struct exchange *x, size_t i)
 static enum err read_present(struct call *call, const struct conversation *conversation,
                              struct exchange *x)
 {
-    enum err e = store_participant_list(call->db, call->arena, conversation->id,
-                                        conversation->participant_count, &x->members,
-                                        &x->present.count);
+    enum err e =
+        store_participant_list(call->db, call->arena, conversation->id,
+                               conversation->participant_count, &x->members, &x->present.count);
     if (e != ERR_OK) {
         return e;
     }
@@ -287,8 +287,7 @@ static enum err judge_exchange(struct call *call, const struct conversation_view
         if (!leaves(call, x, i)) {
             continue;
         }
-        enum err e =
-            chat_check(call, view, chat_need_to_remove(x->members[i].role), ERR_NOT_FOUND);
+        enum err e = chat_check(call, view, chat_need_to_remove(x->members[i].role), ERR_NOT_FOUND);
         if (e != ERR_OK) {
             return e;
         }

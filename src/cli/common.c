@@ -33,8 +33,8 @@ bool cli_data_dir(struct cli *cli, struct str *problem)
     if (mkdir(dir, 0700) == 0 || errno == EEXIST) {
         return true;
     }
-    *problem = arena_printf(cli->arena, "DATA_DIR: cannot make the folder %s: %s.", dir,
-                            strerror(errno));
+    *problem =
+        arena_printf(cli->arena, "DATA_DIR: cannot make the folder %s: %s.", dir, strerror(errno));
     return false;
 }
 

@@ -28,8 +28,8 @@ static enum err migrate(struct cli *cli, struct str *problem)
 {
     struct db *db = NULL;
     struct migrations all;
-    enum err e = migrate_open(cli_database_url(cli), cli->conf->db_busy_timeout_ms, &db,
-                              cli->arena, problem);
+    enum err e = migrate_open(cli_database_url(cli), cli->conf->db_busy_timeout_ms, &db, cli->arena,
+                              problem);
     if (e == ERR_OK) {
         e = migrate_load(db, cli->arena, &all, problem);
     }

@@ -148,8 +148,8 @@ enum err db_exec(struct db *db, int query, const struct db_val *args, size_t cou
     return e;
 }
 
-enum err db_get_int(struct db *db, int query, const struct db_val *args, size_t count,
-                    int64_t *out, bool *found)
+enum err db_get_int(struct db *db, int query, const struct db_val *args, size_t count, int64_t *out,
+                    bool *found)
 {
     struct db_rows rows;
     enum err e = db_query(db, query, args, count, &rows);

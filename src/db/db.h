@@ -46,8 +46,8 @@ static inline struct db_val db_val_str(enum db_type type, struct str s)
 #define V_UUID_OR_NULL(x) (uuid_is_zero(x) ? V_NULL : V_UUID(x))
 
 /* Two parameters at once: the array and its length. */
-#define ARGS(...)                                                                                 \
-    (const struct db_val[]){__VA_ARGS__},                                                         \
+#define ARGS(...)                                                                                  \
+    (const struct db_val[]){__VA_ARGS__},                                                          \
         sizeof((const struct db_val[]){__VA_ARGS__}) / sizeof(struct db_val)
 #define NO_ARGS NULL, 0
 
@@ -103,7 +103,7 @@ bool db_next(struct db_rows *rows);
 enum err db_end(struct db_rows *rows, enum err e) CHECKED;
 
 bool db_is_null(struct db_rows *rows, int column);
-int64_t db_int(struct db_rows *rows, int column); /* NULL: 0; times and booleans too */
+int64_t db_int(struct db_rows *rows, int column);     /* NULL: 0; times and booleans too */
 struct str db_text(struct db_rows *rows, int column); /* NULL: STR_NULL */
 struct str db_blob(struct db_rows *rows, int column);
 struct uuid db_uuid(struct db_rows *rows, int column); /* NULL: zero */
@@ -112,8 +112,8 @@ struct uuid db_uuid(struct db_rows *rows, int column); /* NULL: zero */
 enum err db_exec(struct db *db, int query, const struct db_val *args, size_t count,
                  int64_t *changed) CHECKED;
 /* The first column of the first row. No row: *found = false, *out = 0. found may be NULL. */
-enum err db_get_int(struct db *db, int query, const struct db_val *args, size_t count,
-                    int64_t *out, bool *found) CHECKED;
+enum err db_get_int(struct db *db, int query, const struct db_val *args, size_t count, int64_t *out,
+                    bool *found) CHECKED;
 
 /* SQL that is not in the table: migrations and administration only. */
 enum err db_script(struct db *db, const char *sql, struct arena *a, struct str *problem) CHECKED;

@@ -280,8 +280,8 @@ static void *slow_main(void *arg)
     return NULL;
 }
 
-static enum err open_connection(struct exec *exec, bool read_only, struct db **db,
-                                struct arena *a, struct str *problem)
+static enum err open_connection(struct exec *exec, bool read_only, struct db **db, struct arena *a,
+                                struct str *problem)
 {
     struct db_options options = {.queries = exec->options.queries,
                                  .read_only = read_only,
@@ -313,8 +313,7 @@ enum err exec_new(const struct exec_options *options, struct exec **out, struct 
         abort();
     }
     while (exec->slow_started < options->slow_threads && exec->slow_started < SLOW_THREADS_MAX) {
-        if (pthread_create(&exec->slow_threads[exec->slow_started++], NULL, slow_main, exec) !=
-            0) {
+        if (pthread_create(&exec->slow_threads[exec->slow_started++], NULL, slow_main, exec) != 0) {
             abort();
         }
     }

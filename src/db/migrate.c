@@ -22,9 +22,10 @@ static const struct {
     const char *word;
     const char *sqlite;
 } words[] = {
-    {"T_UUID", "BLOB"},   {"T_INT", "INTEGER"}, {"T_BOOL", "INTEGER"},
-    {"T_TIME", "INTEGER"}, {"T_TEXT", "TEXT"},  {"T_KEY", "TEXT"},
-    {"T_BLOB32", "BLOB"}, {"T_CLUSTERED", "WITHOUT ROWID, STRICT"},
+    {"T_UUID", "BLOB"},    {"T_INT", "INTEGER"},
+    {"T_BOOL", "INTEGER"}, {"T_TIME", "INTEGER"},
+    {"T_TEXT", "TEXT"},    {"T_KEY", "TEXT"},
+    {"T_BLOB32", "BLOB"},  {"T_CLUSTERED", "WITHOUT ROWID, STRICT"},
 };
 
 static bool is_word_byte(char c)
@@ -155,8 +156,7 @@ enum err migrate_open(const char *url, int64_t busy_timeout_ms, struct db **out,
     return db_open(url, &options, out, a, problem);
 }
 
-enum err migrate_load(struct db *db, struct arena *a, struct migrations *out,
-                      struct str *problem)
+enum err migrate_load(struct db *db, struct arena *a, struct migrations *out, struct str *problem)
 {
     *out = (struct migrations){0};
     list_embedded(a, out);

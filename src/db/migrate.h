@@ -8,9 +8,9 @@
 
 struct migration {
     int64_t number;
-    struct str name;       /* "0001_initial" */
-    struct str up, down;   /* expanded SQL */
-    char checksum[65];     /* of both texts, hexadecimal */
+    struct str name;     /* "0001_initial" */
+    struct str up, down; /* expanded SQL */
+    char checksum[65];   /* of both texts, hexadecimal */
     bool applied;
 };
 
@@ -24,8 +24,8 @@ struct migrations {
 enum err migrate_open(const char *url, int64_t busy_timeout_ms, struct db **out, struct arena *a,
                       struct str *problem) CHECKED;
 /* Reads what there is and what is applied. */
-enum err migrate_load(struct db *db, struct arena *a, struct migrations *out,
-                      struct str *problem) CHECKED;
+enum err migrate_load(struct db *db, struct arena *a, struct migrations *out, struct str *problem)
+    CHECKED;
 /* Applies or takes back, one by one, until exactly the first `target` migrations are applied.
  * `step` is told of each before it runs. */
 enum err migrate_to(struct db *db, struct migrations *all, size_t target,

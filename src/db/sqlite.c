@@ -21,7 +21,12 @@ static const char *const own_text[] = {
     [ROLLBACK] = "ROLLBACK",
 };
 
+/* How often a reader looks whether its file is still in its place; the writer looks each time. */
+enum { LOOK_US = 1000000 };
+
 struct prepared {
+    int64_t looked_us; /* steady clock */
+    bool moved;
     sqlite3_stmt *own[COUNT_OF(own_text)];
     sqlite3_stmt *query[]; /* options.queries.count of them */
 };
@@ -94,15 +99,14 @@ static enum err add_functions(struct db *db)
     const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
     if (sqlite3_create_function(db->handle, "folded", 1, flags, NULL, sql_folded, NULL, NULL) !=
             SQLITE_OK ||
-        sqlite3_create_function(db->handle, "contains", 2, flags, NULL, sql_contains, NULL,
-                                NULL) != SQLITE_OK) {
+        sqlite3_create_function(db->handle, "contains", 2, flags, NULL, sql_contains, NULL, NULL) !=
+            SQLITE_OK) {
         return classify(db, "create_function");
     }
     return ERR_OK;
 }
 
-static enum err sqlite_script(struct db *db, const char *sql, struct arena *a,
-                              struct str *problem)
+static enum err sqlite_script(struct db *db, const char *sql, struct arena *a, struct str *problem)
 {
     char *message = NULL;
     if (sqlite3_exec(db->handle, sql, NULL, NULL, &message) == SQLITE_OK) {
@@ -119,20 +123,18 @@ static void configure(void)
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-static enum err sqlite_open(struct db *db, const char *path, struct arena *a,
-                            struct str *problem)
+static enum err sqlite_open(struct db *db, const char *path, struct arena *a, struct str *problem)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     sqlite3 *handle = NULL;
     (void)pthread_once(&once, configure);
-    int flags = SQLITE_OPEN_NOMUTEX |
-                (db->options.read_only ? SQLITE_OPEN_READWRITE
-                                       : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    int flags =
+        SQLITE_OPEN_NOMUTEX | (db->options.read_only ? SQLITE_OPEN_READWRITE
+                                                     : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     int code = sqlite3_open_v2(path, &handle, flags, NULL);
     db->handle = handle;
     if (code != SQLITE_OK) {
-        *problem = arena_printf(a, "Cannot open the database %s: %s.", path,
-                                sqlite3_errstr(code));
+        *problem = arena_printf(a, "Cannot open the database %s: %s.", path, sqlite3_errstr(code));
         return ERR_UNAVAILABLE;
     }
     sqlite3_extended_result_codes(handle, 1);
@@ -203,8 +205,7 @@ static int bind(sqlite3_stmt *statement, int at, const struct db_val *value)
     case DB_TEXT:
         return sqlite3_bind_text(statement, at, value->s.p, (int)value->s.n, SQLITE_STATIC);
     case DB_UUID:
-        return sqlite3_bind_blob(statement, at, value->id.b, sizeof(value->id.b),
-                                 SQLITE_TRANSIENT);
+        return sqlite3_bind_blob(statement, at, value->id.b, sizeof(value->id.b), SQLITE_TRANSIENT);
     case DB_BLOB:
         return sqlite3_bind_blob(statement, at, value->s.p, (int)value->s.n, SQLITE_STATIC);
     }
@@ -288,8 +289,31 @@ static enum err run_own(struct db *db, enum own_statement which)
     return e;
 }
 
+/* Has somebody removed or replaced the file? What went on into it would be gone after a restart. */
+static bool has_moved(struct db *db, bool look_now)
+{
+    struct prepared *all = db->prepared;
+    int64_t now_us = clock_steady_us();
+    int moved = 0;
+    if (!look_now && now_us - all->looked_us < LOOK_US) {
+        return all->moved;
+    }
+    all->looked_us = now_us;
+    (void)sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    if (moved != 0 && !all->moved) {
+        log_error("the database file was moved, replaced or removed under the server: put it back, "
+                  "or restart; until then nothing is stored path=%s",
+                  sqlite3_db_filename(db->handle, "main"));
+    }
+    all->moved = moved != 0;
+    return all->moved;
+}
+
 static enum err sqlite_begin(struct db *db, bool for_writing)
 {
+    if (has_moved(db, for_writing)) {
+        return ERR_UNAVAILABLE;
+    }
     return run_own(db, for_writing ? BEGIN_WRITE : BEGIN_READ);
 }
 

@@ -16,7 +16,7 @@
 enum { STATE_READING, STATE_HANDLING, STATE_DEFERRED, STATE_REPLIED };
 /* A body over its limit is read and thrown away up to this factor, so that the client gets to see
  * the 413; beyond it the connection is cut. */
-enum { DISCARD_FACTOR = 8, LISTEN_BACKLOG = 1024 };
+enum { DISCARD_FACTOR = 8, LISTEN_BACKLOG = 1024, STOP_READING_MS = 500 };
 
 struct http_server {
     struct http_options options;
@@ -24,7 +24,8 @@ struct http_server {
     int listener;
     int port;
     bool quiesced;
-    atomic_int_fast64_t active; /* requests under way */
+    atomic_int_fast64_t active;  /* requests under way */
+    atomic_int_fast64_t reading; /* those of them that have not come wholly yet */
 };
 
 static void set_peer(struct http_exchange *x)
@@ -47,6 +48,9 @@ static void set_peer(struct http_exchange *x)
 
 static void exchange_free(struct http_exchange *x)
 {
+    if (x->state == STATE_READING) {
+        atomic_fetch_sub(&x->server->reading, 1);
+    }
     atomic_fetch_sub(&x->server->active, 1);
     buf_fini(&x->in);
     buf_fini(&x->out);
@@ -109,6 +113,7 @@ static void *on_request_line(void *context, const char *uri, struct MHD_Connecti
     buf_init(&x->in, x->in_max);
     set_peer(x);
     atomic_fetch_add(&server->active, 1);
+    atomic_fetch_add(&server->reading, 1);
     struct http_exchange **slot = exchange_slot(connection);
     if (slot != NULL) {
         *slot = x;
@@ -140,22 +145,18 @@ static enum MHD_Result send_reply(struct http_exchange *x)
 {
     size_t n = 0;
     char *body = buf_take(&x->out, &n);
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(n, body != NULL ? body : "",
-                                        body != NULL ? MHD_RESPMEM_MUST_FREE
-                                                     : MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        n, body != NULL ? body : "", body != NULL ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
     if (response == NULL) {
         free(body);
         return MHD_NO;
     }
     for (size_t i = 0; i < x->header_count; i++) {
-        if (MHD_add_response_header(response, x->headers[i].name, x->headers[i].value) !=
-            MHD_YES) {
+        if (MHD_add_response_header(response, x->headers[i].name, x->headers[i].value) != MHD_YES) {
             log_error("refused by the HTTP library: header %s", x->headers[i].name);
         }
     }
-    enum MHD_Result result =
-        MHD_queue_response(x->connection, (unsigned)x->status, response);
+    enum MHD_Result result = MHD_queue_response(x->connection, (unsigned)x->status, response);
     MHD_destroy_response(response);
     return result;
 }
@@ -196,9 +197,9 @@ static enum MHD_Result refuse_framing(struct http_exchange *x)
     return send_reply(x);
 }
 
-static enum MHD_Result on_access(void *context, struct MHD_Connection *connection,
-                                 const char *url, const char *method, const char *version,
-                                 const char *upload, size_t *upload_size, void **state)
+static enum MHD_Result on_access(void *context, struct MHD_Connection *connection, const char *url,
+                                 const char *method, const char *version, const char *upload,
+                                 size_t *upload_size, void **state)
 {
     struct http_server *server = context;
     struct http_exchange *x = *state;
@@ -219,6 +220,7 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *connectio
     }
     x->body = buf_view(&x->in);
     x->state = STATE_HANDLING;
+    atomic_fetch_sub(&server->reading, 1);
     server->options.handle(x, server->options.context);
     /* Deferred: another thread has the exchange and may have replied already, it must not be
      * touched here. */
@@ -277,10 +279,9 @@ static enum MHD_Result join_header(void *context, enum MHD_ValueKind kind, const
         return MHD_YES;
     }
     struct str sent = {value != NULL ? value : "", value_n};
-    all->joined = all->joined.p == NULL
-                      ? sent
-                      : arena_printf(&all->x->arena, "%.*s, %.*s", STR_ARG(all->joined),
-                                     STR_ARG(sent));
+    all->joined = all->joined.p == NULL ? sent
+                                        : arena_printf(&all->x->arena, "%.*s, %.*s",
+                                                       STR_ARG(all->joined), STR_ARG(sent));
     return MHD_YES;
 }
 
@@ -310,8 +311,7 @@ static void log_library(void *context, const char *fmt, va_list args)
 static enum err open_listener(struct http_server *server, struct arena *a, struct str *problem)
 {
     const struct http_options *options = &server->options;
-    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
-                             .ai_socktype = SOCK_STREAM};
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
     struct str port = arena_printf(a, "%lld", (long long)options->port);
     int code = getaddrinfo(options->host, port.p, &hints, &found);
@@ -337,16 +337,17 @@ static enum err open_listener(struct http_server *server, struct arena *a, struc
         if (fd >= 0) {
             close(fd);
         }
-        *problem = arena_printf(a, "Cannot listen on %s port %lld: %s. Choose another PORT or HOST.",
-                                options->host, (long long)options->port, strerror(why));
+        *problem =
+            arena_printf(a, "Cannot listen on %s port %lld: %s. Choose another PORT or HOST.",
+                         options->host, (long long)options->port, strerror(why));
         return ERR_UNAVAILABLE;
     }
     struct sockaddr_storage bound;
     socklen_t size = sizeof(bound);
     if (getsockname(fd, (struct sockaddr *)&bound, &size) == 0) {
-        server->port = ntohs(bound.ss_family == AF_INET6
-                                 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                                 : ((struct sockaddr_in *)&bound)->sin_port);
+        server->port =
+            ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
+                                              : ((struct sockaddr_in *)&bound)->sin_port);
     }
     server->listener = fd;
     return ERR_OK;
@@ -362,24 +363,19 @@ enum err http_server_new(const struct http_options *options, struct http_server 
         free(server);
         return e;
     }
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
-                     MHD_USE_ERROR_LOG;
+    unsigned flags =
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG;
     unsigned pool = options->threads > 1 ? (unsigned)options->threads : 0;
     server->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, on_access, server,
-        MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
-        MHD_OPTION_LISTEN_SOCKET, server->listener,
-        MHD_OPTION_THREAD_POOL_SIZE, pool,
-        MHD_OPTION_URI_LOG_CALLBACK, on_request_line, server,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)options->connections_max,
+        flags, 0, NULL, NULL, on_access, server, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
+        MHD_OPTION_LISTEN_SOCKET, server->listener, MHD_OPTION_THREAD_POOL_SIZE, pool,
+        MHD_OPTION_URI_LOG_CALLBACK, on_request_line, server, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_UNESCAPE_CALLBACK,
+        keep_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)options->connections_max,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)options->connections_per_address_max,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)options->connection_timeout_s,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)options->connection_memory_max,
-        MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)options->connection_memory_max, MHD_OPTION_END);
     if (server->daemon == NULL) {
         *problem = STR("The HTTP library did not start; LOG_LEVEL=debug shows why.");
         close(server->listener);
@@ -408,6 +404,14 @@ int64_t http_server_active(const struct http_server *server)
     return atomic_load(&server->active);
 }
 
+/* A request that is still being sent, perhaps by a client that is gone, is not waited for as long as
+ * one that was taken. */
+static bool is_busy(const struct http_server *server, int64_t waited_ms)
+{
+    int64_t active = http_server_active(server);
+    return waited_ms < STOP_READING_MS ? active > 0 : active > atomic_load(&server->reading);
+}
+
 void http_server_free(struct http_server *server, int64_t timeout_ms)
 {
     if (server == NULL) {
@@ -415,7 +419,7 @@ void http_server_free(struct http_server *server, int64_t timeout_ms)
     }
     http_server_quiesce(server);
     const struct timespec pause = {.tv_nsec = 1000000};
-    for (int64_t waited = 0; waited < timeout_ms && http_server_active(server) > 0; waited++) {
+    for (int64_t waited = 0; waited < timeout_ms && is_busy(server, waited); waited++) {
         nanosleep(&pause, NULL);
     }
     MHD_stop_daemon(server->daemon);

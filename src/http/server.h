@@ -24,13 +24,13 @@ struct http_exchange {
     struct arena arena; /* lives until the answer is sent */
     /* the request */
     struct str method;
-    struct str path;      /* as sent: still percent-encoded */
-    struct str query;     /* behind '?', as sent; absent if there is no '?' */
+    struct str path;  /* as sent: still percent-encoded */
+    struct str query; /* behind '?', as sent; absent if there is no '?' */
     struct str body;
-    bool body_too_large;  /* over the limit: it was not kept */
-    struct str peer;      /* address of the other end, without port */
-    int64_t started_us;   /* steady clock */
-    void *app;            /* for the one who handles it */
+    bool body_too_large; /* over the limit: it was not kept */
+    struct str peer;     /* address of the other end, without port */
+    int64_t started_us;  /* steady clock */
+    void *app;           /* for the one who handles it */
     /* the answer */
     int status;
     struct buf out;
@@ -55,7 +55,8 @@ struct http_options {
     int64_t connection_memory_max;
     int64_t body_size_max;
     void (*handle)(struct http_exchange *x, void *context);
-    void (*sent)(struct http_exchange *x, void *context); /* after the answer; for logs and metrics */
+    void (*sent)(struct http_exchange *x,
+                 void *context); /* after the answer; for logs and metrics */
     void *context;
 };
 

@@ -135,8 +135,7 @@ static void do_pieces(struct jobs *jobs, struct piece *piece, const char *what)
 /* Of a deleted user who was in more conversations than can be left at once. */
 static enum err leave_piece(struct piece *piece, struct db *db, int64_t stamp, bool *over)
 {
-    struct call call = {
-        .db = db, .arena = &piece->arena, .now_us = clock_now_us(), .stamp = stamp};
+    struct call call = {.db = db, .arena = &piece->arena, .now_us = clock_now_us(), .stamp = stamp};
     return chat_participant_leave_some(&call, piece->erasure.id, PIECE, over);
 }
 
@@ -151,8 +150,8 @@ static enum err erase_piece(struct piece *piece, struct db *db, int64_t stamp)
         piece->more = true;
         return e;
     }
-    e = store_erasure_step(db, &piece->arena, stamp, clock_now_us(), &piece->erasure,
-                                    PIECE, &piece->next, &over);
+    e = store_erasure_step(db, &piece->arena, stamp, clock_now_us(), &piece->erasure, PIECE,
+                           &piece->next, &over);
     piece->more = !over;
     return e;
 }

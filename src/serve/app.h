@@ -16,7 +16,7 @@ struct app_metrics {
     atomic_int_fast64_t answers[6]; /* by first digit of the status */
     atomic_int_fast64_t answer_us;  /* sum of the times from request line to answer */
     atomic_int_fast64_t throttled;
-    int64_t started_us;             /* wall clock */
+    int64_t started_us; /* wall clock */
 };
 
 struct app {

@@ -6,50 +6,56 @@
 #include "base/uuid.h"
 
 enum field_type {
-    FIELD_TEXT,    /* trimmed; numbers are taken as their text, as DRF does */
-    FIELD_SECRET,  /* not trimmed, never logged */
-    FIELD_EMAIL,   /* trimmed and checked as Django's EmailValidator does */
-    FIELD_UUID,    /* "Must be a valid UUID." */
-    FIELD_PK,      /* the id of another object, with DRF's texts for related fields */
+    FIELD_TEXT,   /* trimmed; numbers are taken as their text, as DRF does */
+    FIELD_SECRET, /* not trimmed, never logged */
+    FIELD_EMAIL,  /* trimmed and checked as Django's EmailValidator does */
+    FIELD_UUID,   /* "Must be a valid UUID." */
+    FIELD_PK,     /* the id of another object, with DRF's texts for related fields */
     FIELD_INT,
     FIELD_BOOL,
-    FIELD_TIME,    /* a date or date-time */
-    FIELD_OBJECT,  /* a JSON object, kept as compact text; max: bytes */
+    FIELD_TIME,   /* a date or date-time */
+    FIELD_OBJECT, /* a JSON object, kept as compact text; max: bytes */
     FIELD_CHOICE,
-    FIELD_LIST,    /* list of texts; one alone counts as a list; forms repeat the key */
-    FIELD_USER,    /* query only: id, username or e-mail of a user, as text */
+    FIELD_LIST, /* list of texts; one alone counts as a list; forms repeat the key */
+    FIELD_USER, /* query only: id, username or e-mail of a user, as text */
 };
 
 struct field {
     const char *name;
-    const char *aliases;  /* "content,text" or NULL; the first name that is sent counts */
+    const char *aliases; /* "content,text" or NULL; the first name that is sent counts */
     enum field_type type;
-    bool required;        /* not by PATCH */
+    bool required; /* not by PATCH */
     bool nullable;
-    bool blank;           /* "" is allowed */
-    int64_t min, max;     /* characters of text (max 0: no limit but the body's), bytes of objects,
+    bool blank;          /* "" is allowed */
+    int64_t min, max;    /* characters of text (max 0: no limit but the body's), bytes of objects,
                              value of integers (both 0: any), length of lists */
-    const char *choices;  /* "guest,host" */
-    const char *help;     /* one line for people */
-    const char *refuse_prefix; /* other keys that begin so are an error of this field, not ignored */
+    const char *choices; /* "guest,host" */
+    const char *help;    /* one line for people */
+    const char
+        *refuse_prefix; /* other keys that begin so are an error of this field, not ignored */
 };
 
 enum value_state { VALUE_ABSENT, VALUE_NULL, VALUE_SET };
 
 struct value {
     enum value_state state;
-    struct str text;   /* text, choice, object as JSON, user */
-    int64_t n;         /* integer, boolean, time (microseconds) */
-    bool is_date;      /* the time was a date alone */
+    struct str text; /* text, choice, object as JSON, user */
+    int64_t n;       /* integer, boolean, time (microseconds) */
+    bool is_date;    /* the time was a date alone */
     struct uuid id;
     struct str *list;
     size_t count;
-    struct str name;   /* as sent: the field's name or one of its aliases */
+    struct str name; /* as sent: the field's name or one of its aliases */
 };
 
 /* Shapes of answers. */
 enum shape_type {
-    SHAPE_STRING, SHAPE_INT, SHAPE_BOOL, SHAPE_UUID, SHAPE_TIME, SHAPE_JSON_OBJECT,
+    SHAPE_STRING,
+    SHAPE_INT,
+    SHAPE_BOOL,
+    SHAPE_UUID,
+    SHAPE_TIME,
+    SHAPE_JSON_OBJECT,
     SHAPE_OBJECT, /* of */
     SHAPE_ARRAY,  /* of objects (of), or of strings (of == NULL) */
     SHAPE_URL,

@@ -59,8 +59,7 @@ enum err idempotency_keep(struct req *r)
         return ERR_OK;
     }
     digests(r, request, body);
-    struct kept_answer kept = {str_of_bytes(body, sizeof(body)), r->status,
-                               buf_view(&r->x->out)};
+    struct kept_answer kept = {str_of_bytes(body, sizeof(body)), r->status, buf_view(&r->x->out)};
     return store_idempotency_add(r->call.db, r->user.id, str_of_bytes(request, sizeof(request)),
                                  &kept, r->call.now_us);
 }

@@ -181,8 +181,7 @@ static void check_int(struct check *c, const struct raw *raw)
     if (!raw_text(c->r, raw, &text) || !str_to_i64(str_trim(text), &c->value->n)) {
         wrong(c, STR("A valid integer is required."));
     } else if (limited && c->value->n < f->min) {
-        wrong(c, arena_printf(c->r->arena,
-                              "Ensure this value is greater than or equal to %lld.",
+        wrong(c, arena_printf(c->r->arena, "Ensure this value is greater than or equal to %lld.",
                               (long long)f->min));
     } else if (limited && c->value->n > f->max) {
         wrong(c, arena_printf(c->r->arena, "Ensure this value is less than or equal to %lld.",
@@ -461,8 +460,7 @@ static enum err read_json(struct req *r, struct str text)
         problems_add(&r->problems, "non_field_errors", STR("No data provided"));
     } else {
         problems_add(&r->problems, "non_field_errors",
-                     arena_printf(r->arena,
-                                  "Invalid data. Expected a dictionary, but got %s.",
+                     arena_printf(r->arena, "Invalid data. Expected a dictionary, but got %s.",
                                   python_type(root)));
     }
     json_decref(root);

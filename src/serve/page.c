@@ -16,8 +16,8 @@ static struct str encode_cursor(const struct pager *p, struct list_key key, bool
     uint8_t bytes[CURSOR_SIZE];
     uint64_t n = (uint64_t)key.n;
     bytes[0] = (uint8_t)p->order;
-    bytes[1] = (uint8_t)((backward ? CURSOR_BACKWARD : 0) |
-                         (p->descending ? CURSOR_DESCENDING : 0));
+    bytes[1] =
+        (uint8_t)((backward ? CURSOR_BACKWARD : 0) | (p->descending ? CURSOR_DESCENDING : 0));
     for (int i = 0; i < 8; i++) {
         bytes[2 + i] = (uint8_t)(n >> (56 - 8 * i));
     }
@@ -76,8 +76,7 @@ enum err pager_init(struct pager *p, struct req *r, char order, bool descending)
     }
     p->last = str_eq(page->text, STR("last"));
     if (value_is_set(page) && !p->last &&
-        (!str_to_i64(page->text, &p->page) || p->page < 1 ||
-         p->page > INT64_MAX / PAGE_SIZE_MAX)) {
+        (!str_to_i64(page->text, &p->page) || p->page < 1 || p->page > INT64_MAX / PAGE_SIZE_MAX)) {
         return ERR_INVALID_PAGE;
     }
     return ERR_OK;
@@ -155,8 +154,7 @@ static void write_page_link(struct pager *p, int64_t page)
         json_put_null(&p->r->out);
         return;
     }
-    struct str number = page == 1 ? STR_NULL
-                                  : arena_printf(p->r->arena, "%lld", (long long)page);
+    struct str number = page == 1 ? STR_NULL : arena_printf(p->r->arena, "%lld", (long long)page);
     write_link(p, "page", number);
 }
 

@@ -25,25 +25,30 @@ struct pager {
     struct window window; /* for the store */
     bool truncated;       /* set it: "truncated": true in the answer */
     /* private */
-    char order;           /* tells orderings apart inside cursors */
+    char order; /* tells orderings apart inside cursors */
     bool descending;
     bool by_cursor;
-    bool backward;        /* the cursor leads to what comes before */
-    bool reversed;        /* rows come in the opposite order */
-    bool from_start;      /* the cursor is empty: there is nothing before */
-    bool last;            /* page=last */
+    bool backward;   /* the cursor leads to what comes before */
+    bool reversed;   /* rows come in the opposite order */
+    bool from_start; /* the cursor is empty: there is nothing before */
+    bool last;       /* page=last */
     int64_t page, page_size, page_count, count;
     bool capped;
-    bool more;            /* there are rows beyond, in the direction of reading */
+    bool more; /* there are rows beyond, in the direction of reading */
     size_t shown;
 };
 
 /* The parameters every list takes; put into the route's query table by PAGE_FIELDS. */
-#define PAGE_FIELDS                                                                               \
+#define PAGE_FIELDS                                                                                \
     {.name = "page", .type = FIELD_TEXT, .blank = true, .help = "Number of the page, or last."},   \
-    {.name = "page_size", .type = FIELD_TEXT, .blank = true, .help = "Rows a page, at most 100."}, \
-    {.name = "cursor", .type = FIELD_TEXT, .blank = true,                                         \
-     .help = "Empty for the first page; then as next and previous give it."}
+        {.name = "page_size",                                                                      \
+         .type = FIELD_TEXT,                                                                       \
+         .blank = true,                                                                            \
+         .help = "Rows a page, at most 100."},                                                     \
+    {                                                                                              \
+        .name = "cursor", .type = FIELD_TEXT, .blank = true,                                       \
+        .help = "Empty for the first page; then as next and previous give it."                     \
+    }
 
 enum err pager_init(struct pager *p, struct req *r, char order, bool descending) CHECKED;
 bool pager_needs_count(const struct pager *p);

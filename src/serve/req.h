@@ -8,8 +8,8 @@
 #include "http/accept.h"
 #include "http/query.h"
 #include "http/server.h"
-#include "json/write.h"
 #include "serve/field.h"
+#include "json/write.h"
 
 struct app;
 struct route;
@@ -32,39 +32,39 @@ struct req {
     struct str path_sent;       /* as sent, for links */
     struct path_id path_ids[2]; /* in the order of the path */
     struct query query;
-    struct value *input;        /* beside route->input */
-    struct value *filters;      /* beside route->query */
+    struct value *input;   /* beside route->input */
+    struct value *filters; /* beside route->query */
     struct accept_choice accept;
 
-    struct call call;           /* what chat/ gets: db, arena, time, who */
-    struct user user;           /* the caller, if call.me != NULL */
-    struct session session;     /* how he came; zero for Basic */
+    struct call call;       /* what chat/ gets: db, arena, time, who */
+    struct user user;       /* the caller, if call.me != NULL */
+    struct session session; /* how he came; zero for Basic */
     struct str authorization;
     struct str content_type;
     struct str origin;
-    bool preflight;             /* a CORS preflight: answered before authentication */
+    bool preflight; /* a CORS preflight: answered before authentication */
     struct str idempotency_key;
     struct str if_match;
-    struct str login_key;       /* what failed log-ins are counted by */
+    struct str login_key; /* what failed log-ins are counted by */
     struct str user_agent;
-    struct str address;         /* the client's, behind trusted proxies */
-    struct str base_url;        /* "http://127.0.0.1:8000" for absolute links */
+    struct str address;  /* the client's, behind trusted proxies */
+    struct str base_url; /* "http://127.0.0.1:8000" for absolute links */
     struct str request_id;
 
-    void *object;               /* what route->object found, for route->handle */
-    void *slow_result;          /* what route->slow made, for route->handle */
+    void *object;      /* what route->object found, for route->handle */
+    void *slow_result; /* what route->slow made, for route->handle */
 
-    enum err body_error;        /* the body as a whole: told after the object was found */
-    struct str body_detail;     /* its text */
-    enum err kept_error;        /* what the client is told although what was written is kept */
-    bool to_writer;             /* admitted, and the writer has still to run it */
+    enum err body_error;    /* the body as a whole: told after the object was found */
+    struct str body_detail; /* its text */
+    enum err kept_error;    /* what the client is told although what was written is kept */
+    bool to_writer;         /* admitted, and the writer has still to run it */
     struct problems problems;
-    struct str detail;          /* instead of the error's own text */
-    struct str token_message;   /* why a token is refused, for simplejwt's "messages" */
+    struct str detail;        /* instead of the error's own text */
+    struct str token_message; /* why a token is refused, for simplejwt's "messages" */
     int64_t retry_after_s;
-    int status;                 /* of the reply; route->status unless the handler says otherwise */
-    struct json_out out;        /* the reply's body */
-    bool replay;                /* header Idempotent-Replay */
+    int status;          /* of the reply; route->status unless the handler says otherwise */
+    struct json_out out; /* the reply's body */
+    bool replay;         /* header Idempotent-Replay */
     const char *content_type_out; /* of the reply, where it is not JSON; NULL: it is */
     struct work work;
 };

@@ -43,9 +43,9 @@ struct route {
 enum { PATHS_MAX = 6, METHODS_MAX = 6, PATH_IDS_MAX = 2 };
 
 struct resource {
-    const char *name;              /* for OPTIONS: "Message List" */
+    const char *name; /* for OPTIONS: "Message List" */
     const char *description;
-    const char *paths[PATHS_MAX];  /* below /api/, canonical one first: "users/{id}/"; a path that
+    const char *paths[PATHS_MAX]; /* below /api/, canonical one first: "users/{id}/"; a path that
                                       begins with '/' stands outside /api/ */
     struct route methods[METHODS_MAX + 1];
 };

@@ -186,8 +186,7 @@ static struct str take_suffix(struct str *segment)
     return STR_NULL;
 }
 
-bool router_find(const struct router *router, struct req *r, struct str path,
-                 struct str *format)
+bool router_find(const struct router *router, struct req *r, struct str path, struct str *format)
 {
     static const struct str prefixes[] = {{"/api/v1/", 8}, {"/api/chats/", 11}, {"/api/", 5}};
     struct str segments[SEGMENTS_MAX];

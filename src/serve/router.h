@@ -11,8 +11,8 @@ void router_free(struct router *router);
 
 /* Sets r->resource, r->prefix, r->path_ids and *format (from a suffix like ".json"; absent if there
  * is none) from the decoded path. False: there is no such path. */
-bool router_find(const struct router *router, struct req *r, struct str path,
-                 struct str *format) CHECKED;
+bool router_find(const struct router *router, struct req *r, struct str path, struct str *format)
+    CHECKED;
 
 /* NULL: the resource has no such method. HEAD is GET. */
 const struct route *router_method(const struct resource *resource, struct str method);

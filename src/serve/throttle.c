@@ -91,8 +91,8 @@ bool throttle_take(struct throttle *throttle, struct rate rate, const char *scop
     return count(throttle, rate, scope, who, 1, wait_s);
 }
 
-bool throttle_peek(struct throttle *throttle, struct rate rate, const char *scope,
-                   struct str who, int64_t *wait_s)
+bool throttle_peek(struct throttle *throttle, struct rate rate, const char *scope, struct str who,
+                   int64_t *wait_s)
 {
     return count(throttle, rate, scope, who, 0, wait_s);
 }

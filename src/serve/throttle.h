@@ -15,5 +15,5 @@ void throttle_free(struct throttle *throttle);
 bool throttle_take(struct throttle *throttle, struct rate rate, const char *scope, struct str who,
                    int64_t *wait_s) CHECKED;
 /* Looks without counting: false if the next one would be too many. */
-bool throttle_peek(struct throttle *throttle, struct rate rate, const char *scope,
-                   struct str who, int64_t *wait_s) CHECKED;
+bool throttle_peek(struct throttle *throttle, struct rate rate, const char *scope, struct str who,
+                   int64_t *wait_s) CHECKED;

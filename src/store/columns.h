@@ -5,7 +5,7 @@
 #include "store/model.h"
 
 /* 12 columns of account under the alias `u` (a literal). */
-#define USER_COLUMNS(u)                                                                           \
+#define USER_COLUMNS(u)                                                                            \
     u ".id, " u ".username, " u ".email, " u ".first_name, " u ".last_name, " u                    \
       ".phone_number, " u ".role, " u ".metadata, " u ".is_active, " u ".created_at, " u           \
       ".last_seen_at, " u ".deleted_at"
@@ -15,14 +15,14 @@ enum { USER_COLUMN_COUNT = 12 };
 void store_read_user(struct db_rows *rows, int column, struct arena *a, struct user *out);
 
 /* 12 columns of session under the alias `s`; store/session.c reads them. */
-#define SESSION_COLUMNS(s)                                                                        \
+#define SESSION_COLUMNS(s)                                                                         \
     s ".id, " s ".user_id, " s ".kind, " s ".generation, " s ".issued_at, " s                      \
       ".refresh_ended_at, " s ".created_at, " s ".expires_at, " s ".last_used_at, " s              \
       ".user_agent, " s ".address, " s ".revoked_at"
 enum { SESSION_COLUMN_COUNT = 12 };
 
 /* 13 columns of conversation under the alias `c`. */
-#define CONVERSATION_COLUMNS(c)                                                                   \
+#define CONVERSATION_COLUMNS(c)                                                                    \
     c ".id, " c ".title, " c ".metadata, " c ".direct_key IS NOT NULL, " c ".created_by, " c       \
       ".created_at, " c ".updated_at, " c ".closed_at, " c ".deleted_at, " c ".last_seq, " c       \
       ".message_count, " c ".participant_count, " c ".rev"
@@ -32,7 +32,7 @@ void store_read_conversation(struct db_rows *rows, int column, struct arena *a,
                              struct conversation *out);
 
 /* 10 columns of participant under the alias `p`. */
-#define PARTICIPANT_COLUMNS(p)                                                                    \
+#define PARTICIPANT_COLUMNS(p)                                                                     \
     p ".conversation_id, " p ".user_id, " p ".role, " p ".joined_at, " p ".left_at, " p            \
       ".read_seq, " p ".muted_until, " p ".archived, " p ".pinned, " p ".rev"
 enum { PARTICIPANT_COLUMN_COUNT = 10 };

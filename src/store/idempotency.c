@@ -6,8 +6,8 @@ enum err store_idempotency_get(struct db *db, struct arena *a, struct uuid user_
                                struct str request_digest, struct kept_answer *out, bool *found)
 {
     struct db_rows rows;
-    enum err e = db_query(db, Q_IDEMPOTENCY_GET, ARGS(V_UUID(user_id), V_BLOB(request_digest)),
-                          &rows);
+    enum err e =
+        db_query(db, Q_IDEMPOTENCY_GET, ARGS(V_UUID(user_id), V_BLOB(request_digest)), &rows);
     *found = e == ERR_OK && db_next(&rows);
     if (*found) {
         out->body_digest = arena_copy(a, db_blob(&rows, 0));
@@ -26,8 +26,7 @@ enum err store_idempotency_add(struct db *db, struct uuid user_id, struct str re
                    NULL);
 }
 
-enum err store_idempotency_purge(struct db *db, int64_t before_us, int64_t most,
-                                 int64_t *dropped)
+enum err store_idempotency_purge(struct db *db, int64_t before_us, int64_t most, int64_t *dropped)
 {
     return db_exec(db, Q_IDEMPOTENCY_PURGE, ARGS(V_TIME(before_us), V_INT(most)), dropped);
 }

@@ -74,13 +74,13 @@ static enum err insert_message(struct db *db, int64_t stamp, const uint8_t *fing
     return db_exec(db, Q_MESSAGE_ADD,
                    ARGS(V_UUID(m->conversation_id), V_INT(m->seq), V_UUID(m->id),
                         V_UUID(m->sender_id), V_TEXT(m->body), V_TEXT(m->metadata),
-                        V_UUID_OR_NULL(m->reply_to), V_UUID_OR_NULL(m->client_id),
-                        V_BLOB(digest), V_TIME(m->sent_at), V_INT(m->rev), V_INT(stamp)),
+                        V_UUID_OR_NULL(m->reply_to), V_UUID_OR_NULL(m->client_id), V_BLOB(digest),
+                        V_TIME(m->sent_at), V_INT(m->rev), V_INT(stamp)),
                    NULL);
 }
 
-enum err store_message_add(struct db *db, int64_t stamp, int64_t now_us,
-                           const uint8_t *fingerprint, struct message *message, bool *added)
+enum err store_message_add(struct db *db, int64_t stamp, int64_t now_us, const uint8_t *fingerprint,
+                           struct message *message, bool *added)
 {
     const struct message *m = message;
     enum err e = find_place(db, now_us, message, added);
@@ -95,10 +95,10 @@ enum err store_message_add(struct db *db, int64_t stamp, int64_t now_us,
                     NULL);
     }
     if (e == ERR_OK) {
-        e = db_exec(db, Q_MESSAGE_SENDER_READ,
-                    ARGS(V_UUID(m->conversation_id), V_UUID(m->sender_id), V_INT(m->seq),
-                         V_INT(stamp)),
-                    NULL);
+        e = db_exec(
+            db, Q_MESSAGE_SENDER_READ,
+            ARGS(V_UUID(m->conversation_id), V_UUID(m->sender_id), V_INT(m->seq), V_INT(stamp)),
+            NULL);
     }
     return e == ERR_OK ? store_tally_add(db, "messages", 1) : e;
 }

@@ -38,8 +38,8 @@ struct session {
     struct uuid id;
     struct uuid user_id;
     enum session_kind kind;
-    int64_t generation;       /* of the refresh token that is valid */
-    int64_t issued_at;        /* when that was issued */
+    int64_t generation; /* of the refresh token that is valid */
+    int64_t issued_at;  /* when that was issued */
     int64_t refresh_ended_at;
     int64_t created_at;
     int64_t expires_at;

@@ -105,8 +105,7 @@ enum err store_participant_conversations(struct db *db, struct arena *a, struct 
     struct db_rows r;
     size_t n = 0;
     *ids = ARENA_ARRAY(a, struct uuid, (size_t)limit);
-    enum err e =
-        db_query(db, Q_PARTICIPANT_CONVERSATIONS, ARGS(V_UUID(user_id), V_INT(limit)), &r);
+    enum err e = db_query(db, Q_PARTICIPANT_CONVERSATIONS, ARGS(V_UUID(user_id), V_INT(limit)), &r);
     while (e == ERR_OK && db_next(&r)) {
         (*ids)[n++] = db_uuid(&r, 0);
     }

@@ -4,19 +4,19 @@
 
 static const char *const texts[] = {
 #define QUERY(name, sql) [Q_##name] = sql,
-#include "store/queries_system.def"
-#include "store/queries_user.def"
 #include "store/queries_conversation.def"
 #include "store/queries_message.def"
+#include "store/queries_system.def"
+#include "store/queries_user.def"
 #undef QUERY
 };
 
 static const char *const names[] = {
 #define QUERY(name, sql) [Q_##name] = #name,
-#include "store/queries_system.def"
-#include "store/queries_user.def"
 #include "store/queries_conversation.def"
 #include "store/queries_message.def"
+#include "store/queries_system.def"
+#include "store/queries_user.def"
 #undef QUERY
 };
 

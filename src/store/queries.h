@@ -6,10 +6,10 @@
 
 enum store_query {
 #define QUERY(name, sql) Q_##name,
-#include "store/queries_system.def"
-#include "store/queries_user.def"
 #include "store/queries_conversation.def"
 #include "store/queries_message.def"
+#include "store/queries_system.def"
+#include "store/queries_user.def"
 #undef QUERY
     Q_COUNT
 };

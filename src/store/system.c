@@ -24,6 +24,5 @@ enum err store_audit_add(struct db *db, int64_t now_us, struct uuid actor, const
 
 enum err store_erasure_add(struct db *db, const char *kind, struct uuid id, int64_t now_us)
 {
-    return db_exec(db, Q_ERASURE_ADD, ARGS(V_TEXT(str_of(kind)), V_UUID(id), V_TIME(now_us)),
-                   NULL);
+    return db_exec(db, Q_ERASURE_ADD, ARGS(V_TEXT(str_of(kind)), V_UUID(id), V_TIME(now_us)), NULL);
 }

@@ -12,5 +12,4 @@ enum err store_audit_add(struct db *db, int64_t now_us, struct uuid actor, const
                          struct uuid object_id, struct str detail) CHECKED;
 
 /* What the background work wipes in batches; kind "user" or "conversation". */
-enum err store_erasure_add(struct db *db, const char *kind, struct uuid id,
-                           int64_t now_us) CHECKED;
+enum err store_erasure_add(struct db *db, const char *kind, struct uuid id, int64_t now_us) CHECKED;

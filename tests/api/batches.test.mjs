@@ -51,7 +51,8 @@ describe('a refused request has written nothing', () => {
     // Each: what makes the request, and the status that refuses it.
     const refused = {
         'a third for a direct conversation': [
-            ({ direct, cast }) => cast.owner.patch(of(direct.id), { participants: [cast.extra.id] }),
+            ({ direct, cast }) =>
+                cast.owner.patch(of(direct.id), { participants: [cast.extra.id] }),
             400,
         ],
         'nobody for a direct conversation': [

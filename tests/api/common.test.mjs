@@ -306,7 +306,8 @@ describe('bodies', () => {
             err(res, 415, 'unsupported_media_type', text);
         }
         const latin = await post('{}', { 'content-type': 'text/\u00e9' });
-        err(latin, 415, 'unsupported_media_type', 'Unsupported media type "text/\ufffd" in request.');
+        const shown = 'Unsupported media type "text/\ufffd" in request.';
+        err(latin, 415, 'unsupported_media_type', shown);
         const none = await owner.request('POST', messages(), { body: '{"message_body": "x"}' });
         err(none, 415, 'unsupported_media_type', 'Unsupported media type "" in request.');
         invalid(await owner.request('POST', messages()), { message_body: [REQUIRED] });

@@ -164,7 +164,9 @@ describe('POST /api/conversations/', () => {
         for (const key of ['participantz', 'participants_usernames', 'participant_count']) {
             ok(await post({ [key]: [bob.id] }), 400);
         }
-        ok(await post({ nope: 1, id: NO_UUID }), 201);
+        const made = ok(await post({ nope: 1, id: NO_UUID }), 201);
+        const { participants, ...rest } = made;
+        ok(await alice.put(of(made.id), { ...rest, title: 'Sent back' }));
     });
 
     test('metadata is an object of at most 4 KiB', async () => {

@@ -216,9 +216,10 @@ describe('as DRF answers', () => {
         );
     });
 
-    for (const [number, what, request, want] of CASES) {
+    // Those with `skip` are kept in the table for their number; they do not concern our routes.
+    for (const [number, what, request, want] of CASES.filter((row) => !row[3].skip)) {
         const note = want.differs ? ` (differs: ${want.differs})` : '';
-        test(`${number}. ${what}${note}`, { skip: want.skip }, async () => {
+        test(`${number}. ${what}${note}`, async () => {
             judge(await ask(request), want);
         });
     }

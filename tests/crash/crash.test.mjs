@@ -1,8 +1,9 @@
-// Kill and restart: sixteen writers over keep-alive connections send messages with a client_id, and
-// edit some, while the server is killed (SIGKILL) at random moments, CRASH_ROUNDS times (20). At the
-// end: each message that was answered is there exactly once, with the seq that was answered, and as
-// the last answered edit left it; what was not answered is there once or not at all; seq is 1..n
-// without a hole, and rev counts each message and edit once; the database is sound after each kill.
+// Kill and restart: sixteen writers over keep-alive connections send messages with a client_id,
+// and edit some, while the server is killed (SIGKILL) at random moments, CRASH_ROUNDS times (20).
+// At the end: each message that was answered is there exactly once, with the seq that was answered,
+// and as the last answered edit left it; what was not answered is there once or not at all; seq is
+// 1..n without a hole, and rev counts each message and edit once; the database is sound after each
+// kill.
 // CRASH_SEED repeats the random choices (not the scheduling).
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -264,8 +265,9 @@ test(`${WRITERS} writers, ${ROUNDS} kills`, { timeout: 600_000 }, async (t) => {
     const { ledger } = world;
     t.diagnostic(
         `${ROUNDS} kills, ${ledger.acknowledged.size} answered, ${ledger.replays} replays, ` +
-            `${ledger.edits} edits, ${ledger.open.size} never answered (of these ${fate} stored), ` +
-            `${count} stored, ${ledger.refused} refused; lost 0, doubled 0`,
+            `${ledger.edits} edits, ${ledger.open.size} never answered ` +
+            `(of these ${fate} stored), ${count} stored, ${ledger.refused} refused; ` +
+            'lost 0, doubled 0',
     );
 });
 

@@ -185,8 +185,9 @@ test('a read-only folder: it says so, or reads on and refuses writes', async (t)
     assert.ok(env.PORT > 0);
 });
 
-// A small file system of its own where we may mount one; else a limit on the size of files. What
-// `disk.server` holds is stopped before the file system goes (hooks run in the order of their making).
+// A small file system of its own where we may mount one; else a limit on the size of files. Hooks
+// run in the order of their making, so the server is not to have one of its own: `disk.server` is
+// stopped before its file system goes.
 function smallDisk(t) {
     const dir = tempDir();
     const mounted =
@@ -241,6 +242,7 @@ async function sendUntilFull(talk, server) {
             await server.ended;
             await server.start();
             refusals++;
+            break;
         } else if (one.value.status === 201) {
             stored.push(text);
         } else {

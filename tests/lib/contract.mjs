@@ -1,16 +1,16 @@
 // The contract check, run after all tests: node tests/lib/contract.mjs FOLDER
 //
-// FOLDER holds what the tests recorded (CONFAB_RECORD). Every answer must have exactly the shape that
-// its route declares in `confab routes` and the one that API.md gives to an object of that name,
-// every error the shape of an error; every route must have been called, under each of its paths, and
-// have succeeded at least once. Exit code 1 and a list when not.
+// FOLDER holds what the tests recorded (CONFAB_RECORD). Every answer must have exactly the shape
+// that its route declares in `confab routes` and the one that the contract gives to an object of
+// that name (shapes.mjs), every error the shape of an error; every route must have been called,
+// under each of its paths, and have succeeded at least once. Exit code 1 and a list when not.
 import fs from 'node:fs';
 import path from 'node:path';
 
 import { loadTable, matchRoute } from './routes.mjs';
 import * as S from './shapes.mjs';
 
-// API.md's shapes by the names that routes give to theirs.
+// The contract's shapes by the names that routes give to theirs.
 const CONTRACT = {
     User: S.user,
     Participant: S.participant,

@@ -14,7 +14,10 @@ static const struct field input_fields[] = {
     {.name = "until", .type = FIELD_TIME, .nullable = true},
     {.name = "metadata", .type = FIELD_OBJECT, .max = 64},
     {.name = "role", .type = FIELD_CHOICE, .choices = "guest,host"},
-    {.name = "participants", .aliases = "participant_ids", .type = FIELD_LIST, .max = 3,
+    {.name = "participants",
+     .aliases = "participant_ids",
+     .type = FIELD_LIST,
+     .max = 3,
      .refuse_prefix = "participant"},
 };
 

@@ -132,8 +132,7 @@ static void test_related(void **state)
     check("{\"title\": 1, \"conversation\": true}",
           "conversation: Incorrect type. Expected pk value, received bool.\n");
     check("{\"title\": 1, \"conversation\": {}}", "conversation: “{}” is not a valid UUID.\n");
-    check("{\"title\": 1, \"conversation\": null}",
-          "conversation: This field may not be null.\n");
+    check("{\"title\": 1, \"conversation\": null}", "conversation: This field may not be null.\n");
 }
 
 static void test_refused_keys(void **state)
@@ -200,10 +199,10 @@ static void test_filters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),       cmocka_unit_test(test_required),
-        cmocka_unit_test(test_all_at_once),  cmocka_unit_test(test_text),
-        cmocka_unit_test(test_related),      cmocka_unit_test(test_refused_keys),
-        cmocka_unit_test(test_whole_body),   cmocka_unit_test(test_types),
+        cmocka_unit_test(test_values),      cmocka_unit_test(test_required),
+        cmocka_unit_test(test_all_at_once), cmocka_unit_test(test_text),
+        cmocka_unit_test(test_related),     cmocka_unit_test(test_refused_keys),
+        cmocka_unit_test(test_whole_body),  cmocka_unit_test(test_types),
         cmocka_unit_test(test_filters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
