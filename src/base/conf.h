@@ -61,7 +61,8 @@ struct conf {
     int64_t slow_queue_max;
     int64_t write_queue_max;
     int64_t write_batch_max;
-    int64_t body_size_max; /* bytes */
+    int64_t body_size_max;      /* bytes */
+    int64_t request_memory_max; /* bytes */
     int64_t connections_max;
     int64_t connections_per_address_max; /* 0: no limit */
     int64_t connection_timeout;          /* seconds */

@@ -14,7 +14,7 @@
 #include "serve/throttle.h"
 #include "store/queries.h"
 
-enum { STOP_TIMEOUT_MS = 10000 };
+enum { STOP_TIMEOUT_MS = 10000, FILES_RESERVED = 32, FILES_PER_THREAD = 8 };
 
 static const char about[] =
     "Runs the server until SIGINT or SIGTERM; what it has accepted is finished first.";
@@ -60,19 +60,50 @@ static enum err start_executor(struct cli *cli, struct app *app, struct str *pro
     return exec_new(&options, &app->exec, cli->arena, problem);
 }
 
+/* As many descriptors as the system lets us have: a connection takes one. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* The setting, or less: what clients open must leave descriptors for the database. */
+static int64_t connections_max(const struct conf *conf, int64_t threads)
+{
+    int64_t reserved = FILES_RESERVED + FILES_PER_THREAD * (threads + conf->slow_threads);
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+        limit.rlim_cur >= (rlim_t)(conf->connections_max + reserved)) {
+        return conf->connections_max;
+    }
+    int64_t files = (int64_t)limit.rlim_cur;
+    int64_t lowered = files > 2 * reserved ? files - reserved : files / 2;
+    if (lowered >= conf->connections_max) {
+        return conf->connections_max;
+    }
+    log_warning("CONNECTIONS_MAX is taken as %lld: the system allows %lld open files (ulimit -n)",
+                (long long)lowered, (long long)files);
+    return lowered;
+}
+
 static enum err start_http(struct cli *cli, struct app *app, struct str *problem)
 {
     const struct conf *conf = cli->conf;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int64_t threads = conf->http_threads > 0 ? conf->http_threads : cores;
     const struct http_options options = {
         .host = conf->host,
         .port = conf->port,
-        .threads = conf->http_threads > 0 ? conf->http_threads : cores,
-        .connections_max = conf->connections_max,
+        .threads = threads,
+        .connections_max = connections_max(conf, threads),
         .connections_per_address_max = conf->connections_per_address_max,
         .connection_timeout_s = conf->connection_timeout,
         .connection_memory_max = conf->connection_memory_max,
         .body_size_max = conf->body_size_max,
+        .memory_max = conf->request_memory_max,
         .handle = serve_handle,
         .sent = serve_sent,
         .context = app,
@@ -93,16 +124,6 @@ static void set_limits(struct app *app, struct str secret_key)
         .contacts_for_members = strcmp(conf->contacts_visible, "members") == 0,
         .secret_key = secret_key,
     };
-}
-
-/* As many descriptors as the system lets us have: a connection takes one. */
-static void raise_file_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
 }
 
 static void wait_for_signal(const sigset_t *signals)

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { SLOW_NICE = 10, SLOW_THREADS_MAX = 16, BATCH_RUNS_MAX = 3 };
+enum { SLOW_NICE = 15, SLOW_THREADS_MAX = 16, BATCH_RUNS_MAX = 3 };
 
 struct queue {
     pthread_mutex_t lock; /* guards the fields below */

@@ -16,7 +16,7 @@
 enum { STATE_READING, STATE_HANDLING, STATE_DEFERRED, STATE_REPLIED };
 /* A body over its limit is read and thrown away up to this factor, so that the client gets to see
  * the 413; beyond it the connection is cut. */
-enum { DISCARD_FACTOR = 8, LISTEN_BACKLOG = 1024, STOP_READING_MS = 500 };
+enum { DISCARD_FACTOR = 8, LISTEN_BACKLOG = 1024, STOP_READING_MS = 500, SMALL_BODY = 64 * 1024 };
 
 struct http_server {
     struct http_options options;
@@ -26,6 +26,8 @@ struct http_server {
     bool quiesced;
     atomic_int_fast64_t active;  /* requests under way */
     atomic_int_fast64_t reading; /* those of them that have not come wholly yet */
+    atomic_int_fast64_t bodies;  /* their bytes in memory */
+    atomic_int_fast64_t answers; /* the same */
 };
 
 static void set_peer(struct http_exchange *x)
@@ -46,13 +48,20 @@ static void set_peer(struct http_exchange *x)
     x->peer = arena_copy(&x->arena, str_of(text));
 }
 
+static void drop_body(struct http_exchange *x)
+{
+    atomic_fetch_sub(&x->server->bodies, (int64_t)x->in.cap);
+    buf_fini(&x->in);
+}
+
 static void exchange_free(struct http_exchange *x)
 {
     if (x->state == STATE_READING) {
         atomic_fetch_sub(&x->server->reading, 1);
     }
     atomic_fetch_sub(&x->server->active, 1);
-    buf_fini(&x->in);
+    atomic_fetch_sub(&x->server->answers, x->answer_size);
+    drop_body(x);
     buf_fini(&x->out);
     arena_fini(&x->arena);
     free(x);
@@ -145,6 +154,8 @@ static enum MHD_Result send_reply(struct http_exchange *x)
 {
     size_t n = 0;
     char *body = buf_take(&x->out, &n);
+    x->answer_size = (int64_t)n;
+    atomic_fetch_add(&x->server->answers, x->answer_size);
     struct MHD_Response *response = MHD_create_response_from_buffer(
         n, body != NULL ? body : "", body != NULL ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
     if (response == NULL) {
@@ -161,14 +172,23 @@ static enum MHD_Result send_reply(struct http_exchange *x)
     return result;
 }
 
-/* Keeps the body up to its limit. False: far over it, cut the connection. */
+/* Keeps the body up to its limit, and a large one only while there is memory: who holds all of that
+ * up keeps others from uploads, not from messages. False: far over its limit, cut the connection. */
 static bool take_body(struct http_exchange *x, const char *data, size_t n)
 {
-    if (!x->body_too_large && n <= x->in_max - x->in.n) {
-        buf_add(&x->in, data, n);
-        return true;
+    struct http_server *server = x->server;
+    if (!x->body_too_large && !x->overloaded) {
+        bool is_small = n <= SMALL_BODY && x->in.n <= SMALL_BODY - n;
+        x->body_too_large = n > x->in_max - x->in.n;
+        x->overloaded = !is_small && atomic_load(&server->bodies) >= server->options.memory_max;
+        if (!x->body_too_large && !x->overloaded) {
+            size_t before = x->in.cap;
+            buf_add(&x->in, data, n);
+            atomic_fetch_add(&server->bodies, (int64_t)(x->in.cap - before));
+            return true;
+        }
+        drop_body(x);
     }
-    x->body_too_large = true;
     x->discarded += (int64_t)n;
     return x->discarded <= (int64_t)x->in_max * DISCARD_FACTOR;
 }
@@ -219,6 +239,7 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *connectio
         return go_on ? MHD_YES : MHD_NO;
     }
     x->body = buf_view(&x->in);
+    x->overloaded = x->overloaded || atomic_load(&server->answers) >= server->options.memory_max;
     x->state = STATE_HANDLING;
     atomic_fetch_sub(&server->reading, 1);
     server->options.handle(x, server->options.context);

@@ -28,6 +28,7 @@ struct http_exchange {
     struct str query; /* behind '?', as sent; absent if there is no '?' */
     struct str body;
     bool body_too_large; /* over the limit: it was not kept */
+    bool overloaded;     /* memory_max is in use: answer shortly; the body was perhaps not kept */
     struct str peer;     /* address of the other end, without port */
     int64_t started_us;  /* steady clock */
     void *app;           /* for the one who handles it */
@@ -41,6 +42,7 @@ struct http_exchange {
     void *connection;
     struct buf in;
     size_t in_max;
+    int64_t answer_size; /* as it counts for memory_max */
     int64_t discarded;
     int state;
 };
@@ -54,6 +56,7 @@ struct http_options {
     int64_t connection_timeout_s;
     int64_t connection_memory_max;
     int64_t body_size_max;
+    int64_t memory_max; /* all bodies together, and all answers together */
     void (*handle)(struct http_exchange *x, void *context);
     void (*sent)(struct http_exchange *x,
                  void *context); /* after the answer; for logs and metrics */

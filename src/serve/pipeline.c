@@ -571,6 +571,9 @@ void serve_handle(struct http_exchange *x, void *context)
     if (e == ERR_OK) {
         e = find_route(r);
     }
+    if (e == ERR_OK && x->overloaded && access_route(r)->throttle != THROTTLE_NEVER) {
+        e = ERR_BUSY;
+    }
     if (e == ERR_OK && is_preflight(r)) {
         r->preflight = true;
         r->status = 204;

@@ -1,0 +1,205 @@
+// A client that means harm: each attack here once stopped the server, filled its memory or lost what
+// it had promised.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { describe, test } from 'node:test';
+
+import { anonymous, eventually, makeConversation, raw, register } from '../lib/client.mjs';
+import { err, invalid, ok, unauthorized } from '../lib/expect.mjs';
+import { startServer } from '../lib/server.mjs';
+
+const MIB = 1 << 20;
+const HOST = 'Host: localhost\r\n';
+const JSON_TYPE = { 'content-type': 'application/json' };
+
+async function start(t, options) {
+    const server = await startServer(options);
+    t.after(() => server.stop());
+    return server;
+}
+
+// A connection on which `bytes` were sent, and which stays.
+async function open(t, server, bytes) {
+    const socket = net.connect(server.port, '127.0.0.1');
+    t.after(() => socket.destroy());
+    socket.on('error', () => {});
+    await once(socket, 'connect');
+    await new Promise((done) => socket.write(bytes, done));
+    return socket;
+}
+
+test('a body with hundreds of thousands of wrong items costs no more than its size', async (t) => {
+    const server = await start(t);
+    const user = await register(server);
+    const post = (body) =>
+        user.request('POST', '/api/conversations/', { body, headers: JSON_TYPE });
+    const started = performance.now();
+    const items = await post(`{"participants":[${Array(340_000).fill('{}').join(',')}]}`);
+    invalid(items, { participants: ['Not a valid string.'] });
+    const keys = Array.from({ length: 40_000 }, (_, n) => `"participant${n}":1`);
+    assert.equal((await post(`{${keys.join(',')}}`)).status, 400);
+    // It was more than a minute for each, in which that thread did nothing else.
+    assert.ok(performance.now() - started < 20_000);
+});
+
+describe('where a body ends', () => {
+    const refused = [
+        ['two lengths', 'Content-Length: 3\r\nContent-Length: 60\r\n', 'abc'],
+        ['a length beside chunks', 'Content-Length: 4\r\nTransfer-Encoding: chunked\r\n', '0\r\n\r\n'],
+        ['an unknown encoding', 'Transfer-Encoding: xchunked\r\n', '0\r\n\r\n'],
+        ['two encodings', 'Transfer-Encoding: x\r\nTransfer-Encoding: chunked\r\n', '0\r\n\r\n'],
+    ];
+    test('is not for the server to choose: no request is smuggled behind another', async (t) => {
+        const server = await start(t);
+        for (const [what, lines, body] of refused) {
+            for (const method of ['POST', 'GET', 'DELETE']) {
+                const second = `GET /ready/ HTTP/1.1\r\n${HOST}\r\n`;
+                const first = `${method} /health/ HTTP/1.1\r\n${HOST}${lines}\r\n${body}`;
+                const text = await raw(server, first + second);
+                assert.match(text, /^HTTP\/1\.1 400 /, `${method} with ${what}: ${text}`);
+                assert.equal(text.split('HTTP/1.1 ').length, 2, `${method} with ${what}: ${text}`);
+            }
+        }
+    });
+});
+
+test('large bodies that never end do not fill the memory', async (t) => {
+    const server = await start(t, { env: { REQUEST_MEMORY_MAX: '16m', BODY_SIZE_MAX: '4m' } });
+    const user = await register(server);
+    const post = (size) =>
+        user.request('POST', '/api/conversations/', {
+            body: `{"nope":"${'x'.repeat(size)}"}`,
+            headers: JSON_TYPE,
+        });
+    const head = `POST /api/token/ HTTP/1.1\r\n${HOST}Content-Length: ${4 * MIB}\r\n\r\n`;
+    const held = [];
+    for (let n = 0; n < 6; n++) held.push(await open(t, server, head + ' '.repeat(4 * MIB - 1)));
+    await eventually(
+        () => post(MIB),
+        (res) => res.status === 503,
+        'room for more',
+    );
+    err(await post(MIB), 503, 'busy');
+    ok(await post(1000), 201); // messages go on
+    ok(await user.get('/api/users/me/'));
+    for (const socket of held) socket.destroy();
+    await eventually(
+        () => post(MIB),
+        (res) => res.status === 201,
+        'no room again',
+    );
+});
+
+test('more connections than the system has descriptors for', async (t) => {
+    const server = await start(t, {
+        wrapper: ['sh', '-c', 'ulimit -n 128; exec "$@"', 'sh'],
+        env: { CONNECTIONS_MAX: '10000', HTTP_THREADS: '2' },
+    });
+    const sockets = [];
+    for (let n = 0; n < 200; n++) sockets.push(await open(t, server, ''));
+    // The first of them were accepted, and the database has what it needs: it is opened by now.
+    const answer = once(sockets[0], 'data');
+    sockets[0].write(`GET /ready/ HTTP/1.1\r\n${HOST}\r\n`);
+    assert.match(String(await answer), /^HTTP\/1\.1 200 /);
+    for (const socket of sockets) socket.destroy();
+    await eventually(
+        () => server.healthy().then((healthy) => ({ healthy })),
+        (res) => res.healthy,
+        'no connection is free again',
+    );
+});
+
+describe('SIGTERM', () => {
+    test('waits neither for a request that is half sent nor for a busy connection', async (t) => {
+        const server = await startServer();
+        t.after(() => server.stop());
+        const user = await register(server);
+        const length = 'Content-Length: 100\r\n\r\n';
+        await open(t, server, `POST /api/token/ HTTP/1.1\r\n${HOST}${length}{`);
+        // A connection that has the next request ready whenever it gets an answer.
+        const line = `GET /api/users/me/ HTTP/1.1\r\n${HOST}Authorization: Bearer ${user.access}\r\n\r\n`;
+        const busy = await open(t, server, line);
+        let answers = 0;
+        let text = '';
+        busy.on('data', (part) => {
+            text = String(part);
+            answers += 1;
+            busy.write(line);
+        });
+        await eventually(() => ({ answers }), (res) => res.answers > 10, 'no answers');
+        const closed = once(busy, 'close');
+        const started = performance.now();
+        const end = await server.halt();
+        assert.deepEqual(end, { code: 0, signal: null });
+        assert.ok(performance.now() - started < 5000, 'it was 10 seconds');
+        await closed;
+        assert.match(text, /\r\nConnection: close\r\n/i);
+    });
+});
+
+test('a database that was removed or replaced: nothing is stored that would be lost', async (t) => {
+    const server = await start(t);
+    const user = await register(server);
+    const file = path.join(server.dataDir, 'confab.sqlite3');
+    const write = () => user.post('/api/conversations/', { title: 'kept' });
+    ok(await write(), 201);
+    fs.renameSync(file, `${file}.moved`);
+    for (let n = 0; n < 5; n++) err(await write(), 503, 'unavailable');
+    await eventually(
+        () => anonymous(server).get('/ready/'),
+        (res) => res.status === 503,
+        'still ready',
+    );
+    assert.ok(await server.healthy());
+    fs.copyFileSync(`${file}.moved`, file);
+    err(await write(), 503, 'unavailable'); // another file, though it looks the same
+    fs.renameSync(`${file}.moved`, file);
+    ok(await write(), 201);
+    await server.restart();
+    const list = await eventually(
+        () => user.get('/api/conversations/'),
+        (res) => res.status === 200,
+        'not back',
+    );
+    assert.equal(ok(list).count, 2);
+});
+
+describe('who has lost his rights', () => {
+    test('gets nothing with a key, a token or a cursor that was good before', async (t) => {
+        const server = await start(t);
+        const owner = await register(server);
+        const member = await register(server, { role: 'host' });
+        const third = await register(server);
+        const { id } = await makeConversation(owner, [member]);
+        const target = `/api/conversations/${id}/`;
+        ok(await owner.patch(`${target}participants/${member.id}/`, { role: 'moderator' }));
+        const headers = { 'idempotency-key': 'added once' };
+        const add = () =>
+            member.post(`${target}participants/`, { user_id: third.id }, { headers });
+        ok(await add(), 201);
+        ok(await add(), 201);
+        for (let n = 0; n < 3; n++) {
+            ok(await owner.post(`${target}messages/`, { message_body: `m${n}` }), 201);
+        }
+        const page = ok(await member.get(`${target}messages/`, { cursor: '', page_size: 1 }));
+        ok(await owner.patch(`${target}participants/${member.id}/`, { role: 'member' }));
+        err(await add(), 403);
+        ok(await owner.delete(`${target}participants/${member.id}/`), 204);
+        err(await add(), 404);
+        err(await member.get(page.next.slice(server.url.length)), 403);
+        ok(await member.delete('/api/users/me/'), 204);
+        unauthorized(await member.get('/api/users/me/'));
+        ok(await anonymous(server).post('/api/token/refresh/', { refresh: member.refresh }), 401);
+    });
+
+    test('cannot take the name that a deletion needs', async (t) => {
+        const server = await start(t);
+        const victim = await register(server);
+        const username = `deleted-${victim.id}`;
+        await register(server, { username, email: 'squatter@example.com' });
+        ok(await victim.delete('/api/users/me/'), 204);
+    });
+});
