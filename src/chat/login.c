@@ -78,8 +78,11 @@ enum err chat_login_confirm(struct call *c, struct login *login)
     if (e == ERR_OK) {
         e = store_user_get(c->db, c->arena, id, &login->user, &found);
     }
-    if (e == ERR_OK && !(same && found && login->user.is_active)) {
+    if (e == ERR_OK && !(found && login->user.is_active)) {
         e = ERR_BAD_LOGIN;
+    }
+    if (e == ERR_OK && !same) {
+        e = ERR_BUSY; /* changed meanwhile, perhaps by another log-in's rehash: to be tried again */
     }
     if (e == ERR_OK && login->rehash.p != NULL) {
         e = store_user_set_password(c->db, id, login->rehash, c->stamp);

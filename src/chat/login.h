@@ -17,8 +17,8 @@ enum err chat_login_check(struct call *c, struct str identifier, struct str pass
                           struct login *out) CHECKED;
 /* Whose log-in that would be, for counting failures whatever name is used; zero: nobody's. */
 enum err chat_login_account(struct call *c, struct str identifier, struct uuid *id) CHECKED;
-/* In the writer: is all of it still so? Reads login->user anew, stores the rehash.
- * ERR_BAD_LOGIN. */
+/* In the writer: is all of it still so? Reads login->user anew, stores the rehash. ERR_BAD_LOGIN;
+ * ERR_BUSY: the stored hash is another one by now, which says nothing about the password. */
 enum err chat_login_confirm(struct call *c, struct login *login) CHECKED;
 
 /* Django's validators; what they say goes into c->problems under `field`. */

@@ -295,8 +295,8 @@ static bool has_moved(struct db *db, bool look_now)
     struct prepared *all = db->prepared;
     int64_t now_us = clock_steady_us();
     int moved = 0;
-    if (!look_now && now_us - all->looked_us < LOOK_US) {
-        return all->moved;
+    if (!look_now && !all->moved && now_us - all->looked_us < LOOK_US) {
+        return false;
     }
     all->looked_us = now_us;
     (void)sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved);

@@ -179,8 +179,10 @@ static bool take_body(struct http_exchange *x, const char *data, size_t n)
     struct http_server *server = x->server;
     if (!x->body_too_large && !x->overloaded) {
         bool is_small = n <= SMALL_BODY && x->in.n <= SMALL_BODY - n;
+        bool fits = is_small || n <= x->in.cap - x->in.n ||
+                    atomic_load(&server->bodies) < server->options.memory_max;
         x->body_too_large = n > x->in_max - x->in.n;
-        x->overloaded = !is_small && atomic_load(&server->bodies) >= server->options.memory_max;
+        x->overloaded = !fits;
         if (!x->body_too_large && !x->overloaded) {
             size_t before = x->in.cap;
             buf_add(&x->in, data, n);

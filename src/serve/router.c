@@ -189,7 +189,7 @@ static struct str take_suffix(struct str *segment)
 bool router_find(const struct router *router, struct req *r, struct str path, struct str *format)
 {
     static const struct str prefixes[] = {{"/api/v1/", 8}, {"/api/chats/", 11}, {"/api/", 5}};
-    struct str segments[SEGMENTS_MAX];
+    struct str segments[SEGMENTS_MAX] = {{NULL, 0}};
     size_t count = 0;
     struct str rest = {NULL, 0};
     *format = STR_NULL;
