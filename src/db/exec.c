@@ -101,6 +101,14 @@ static void queue_stop(struct queue *q)
     pthread_mutex_unlock(&q->lock);
 }
 
+static bool queue_is_stopping(struct queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    bool stopping = q->stopping;
+    pthread_mutex_unlock(&q->lock);
+    return stopping;
+}
+
 static int64_t queue_length(struct queue *q)
 {
     pthread_mutex_lock(&q->lock);
@@ -288,7 +296,8 @@ static void *slow_main(void *arg)
     struct work *work;
     while ((work = queue_take(&exec->slows, 1)) != NULL) {
         struct db *db;
-        enum err e = exec_read_begin(exec, &db);
+        /* Nothing was promised yet, and a queue of hashes would take half a minute. */
+        enum err e = queue_is_stopping(&exec->slows) ? ERR_BUSY : exec_read_begin(exec, &db);
         bool failed = e != ERR_OK;
         if (!failed) {
             db_set_deadline(db, 0);

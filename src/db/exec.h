@@ -45,7 +45,8 @@ struct exec_options {
 /* The database must exist and be migrated. */
 enum err exec_new(const struct exec_options *options, struct exec **out, struct arena *a,
                   struct str *problem) CHECKED;
-/* Takes no more work, finishes what is queued, joins the threads. Reads go on. */
+/* Takes no more work, finishes the writes that are queued, turns slow work away that has not begun
+ * (ERR_BUSY), joins the threads. Reads go on. */
 void exec_stop(struct exec *exec);
 /* After exec_stop, when no thread reads any more. */
 void exec_free(struct exec *exec);
