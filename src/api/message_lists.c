@@ -23,7 +23,10 @@ enum { LISTED_WITHOUT_PAGES = 100, LINK_BYTES_MAX = 64 * 1024 };
     }
 #define FILTER_FIELDS                                                                              \
     PAGE_FIELDS,                                                                                   \
-        {.name = "sender_username", .type = FIELD_TEXT, .help = "Part of the sender's username."}, \
+        {.name = "sender_username",                                                                \
+         .type = FIELD_TEXT,                                                                       \
+         .scans = true,                                                                            \
+         .help = "Part of the sender's username."},                                                \
         {.name = "participant",                                                                    \
          .aliases = "participant_id",                                                              \
          .type = FIELD_USER,                                                                       \
@@ -42,10 +45,12 @@ enum { LISTED_WITHOUT_PAGES = 100, LINK_BYTES_MAX = 64 * 1024 };
         {.name = "message_body",                                                                   \
          .aliases = "content,message_content,message_contains",                                    \
          .type = FIELD_TEXT,                                                                       \
+         .scans = true,                                                                            \
          .help = "Part of the text, case ignored."},                                               \
         {.name = "search",                                                                         \
          .aliases = "q",                                                                           \
          .type = FIELD_TEXT,                                                                       \
+         .scans = true,                                                                            \
          .help = "Words that must all be in the text."},                                           \
         {.name = "is_read", .type = FIELD_BOOL, .help = "Read by the caller; his own: by all."},   \
         {.name = "deleted", .type = FIELD_BOOL, .help = "1: tombstones too."},                     \

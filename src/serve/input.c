@@ -588,6 +588,14 @@ static struct str without_nul(struct arena *a, struct str text)
     return (struct str){p, n};
 }
 
+bool input_is_sent(const struct req *r, const struct field *field)
+{
+    struct raw raw = {NULL, STR_NULL};
+    struct str name;
+    return find_sent(&(struct source){.form = &r->query}, field, &raw, &name) &&
+           utf8_trim(raw.text).n > 0;
+}
+
 enum err input_read_filters(struct req *r)
 {
     const struct route *route = r->route;

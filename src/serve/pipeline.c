@@ -7,7 +7,8 @@
  *   WRITE  [slow stage: the slow pool]      then the writer: the caller again, object, kept
  *          answer, handler, commit; the reply goes out after the commit
  *
- * With Basic the password hash comes first, so the whole first part runs on the slow pool. */
+ * With Basic the password hash comes first, and some filters look through texts: then the whole
+ * first part runs on the slow pool. */
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -499,15 +500,16 @@ static void go_on_writing(struct req *r)
     }
 }
 
-static enum err basic_run(struct work *work, struct db *db, int64_t stamp)
+static enum err apart_run(struct work *work, struct db *db, int64_t stamp)
 {
     struct req *r = req_of(work);
     (void)stamp;
     r->call.db = db;
+    db_set_deadline(db, clock_steady_us() + r->app->conf->read_timeout_ms * 1000);
     return admit_and_read(r, &r->to_writer);
 }
 
-static void basic_done(struct work *work, enum err e, bool batch_failed)
+static void apart_done(struct work *work, enum err e, bool batch_failed)
 {
     struct req *r = req_of(work);
     (void)batch_failed;
@@ -518,9 +520,9 @@ static void basic_done(struct work *work, enum err e, bool batch_failed)
     }
 }
 
-static void handle_basic(struct req *r)
+static void handle_apart(struct req *r)
 {
-    r->work = (struct work){.run = basic_run, .done = basic_done};
+    r->work = (struct work){.run = apart_run, .done = apart_done};
     http_defer(r->x);
     if (!exec_slow(r->app->exec, &r->work)) {
         reply_send(r, ERR_BUSY);
@@ -564,6 +566,17 @@ static bool is_preflight(const struct req *r)
            http_request_header(r->x, "Access-Control-Request-Method").p != NULL;
 }
 
+/* Does it look through texts without an index? That may take as long as READ_TIMEOUT_MS allows. */
+static bool scans_texts(const struct req *r)
+{
+    for (size_t i = 0; r->route != NULL && i < r->route->query_count; i++) {
+        if (r->route->query[i].scans && input_is_sent(r, &r->route->query[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void serve_handle(struct http_exchange *x, void *context)
 {
     struct req *r = req_new(x, context);
@@ -585,8 +598,8 @@ void serve_handle(struct http_exchange *x, void *context)
         return;
     }
     bool basic = access_route(r)->access != ACCESS_IGNORE && identify_scheme(r) == SCHEME_BASIC;
-    if (basic) {
-        handle_basic(r);
+    if (basic || scans_texts(r)) {
+        handle_apart(r);
     } else {
         handle_here(r);
     }
