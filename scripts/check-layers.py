@@ -20,6 +20,7 @@ LAYERS = [
     ["cli"],
     ["api", "web", "jobs"],
     ["serve"],
+    ["sync"],
     ["chat"],
     ["store", "live"],
     ["db", "http"],
@@ -34,6 +35,8 @@ VENDOR = {
     "sqlite3": ["db"],
     "jwt": ["crypto"],
     "openssl/": ["crypto"],
+    "uv.h": ["live"],
+    "wslay/": ["live"],
 }
 
 LINES_MAX = 1000
@@ -90,7 +93,7 @@ def declarations(text):
 
 PROTOTYPE = re.compile(r"(?!typedef\b|_Static_assert\b|static\b)[\w\s*]*?\b(\w+)\s*\(")
 PREFIXED = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
-OWN_NAMES = {"sha256"}  # the name of a standard says enough
+OWN_NAMES = {"sha1", "sha256"}  # the name of a standard says enough
 
 
 def check_names(name, text):

@@ -330,7 +330,14 @@ static enum err create_conversation(struct req *r)
         return e;
     }
     r->status = existed ? 200 : 201;
+    r->created = target->view.conversation.id;
     return api_answer_conversation(r);
+}
+
+static enum err sees_created(struct req *r)
+{
+    struct conversation_view view;
+    return chat_conversation_open(&r->call, r->created, NEED_READ, ERR_NOT_FOUND, &view);
 }
 
 /* ------- detail ------- */
@@ -461,7 +468,7 @@ const struct resource api_conversation_list_resource = {
              .handle = list_conversations, .out = &shape_conversation_page, .status = 200},
             {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(create_input), .object = find_people,
              .handle = create_conversation, .out = &shape_conversation, .status = 201,
-             .idempotent = true},
+             .may_replay = sees_created},
         },
 };
 

@@ -10,6 +10,7 @@
 #include "serve/app.h"
 #include "serve/net.h"
 #include "serve/route.h"
+#include "sync/sync.h"
 
 static void add_head(struct buf *out, const char *name, const char *type, const char *help)
 {
@@ -56,14 +57,57 @@ static void add_executor(struct buf *out, struct exec *exec)
     exec_stats_get(exec, &stats);
     add_number(out, "confab_write_queue_length", "gauge", "Writes that wait for the writer.",
                stats.write_queued);
-    add_number(out, "confab_slow_queue_length", "gauge", "Requests that wait for the slow pool.",
-               stats.slow_queued);
+    add_number(out, "confab_hash_queue_length", "gauge", "Requests that wait for a password hash.",
+               stats.pool_queued[EXEC_HASHES]);
+    add_number(out, "confab_search_queue_length", "gauge", "Requests that wait for a search.",
+               stats.pool_queued[EXEC_SEARCHES]);
+    add_number(out, "confab_page_queue_length", "gauge", "Clients that wait for what they missed.",
+               stats.pool_queued[EXEC_PAGES]);
     add_number(out, "confab_write_batches_total", "counter", "Transactions of the writer.",
                stats.batches);
     add_number(out, "confab_write_batched_total", "counter", "Writes in those transactions.",
                stats.batched);
     add_number(out, "confab_write_batches_failed_total", "counter",
                "Transactions that were undone as a whole.", stats.failed_batches);
+}
+
+/* ------- real time ------- */
+
+static void add_clients(struct buf *out, const struct hub_stats *stats)
+{
+    add_head(out, "confab_live_clients", "gauge", "Clients that listen, by the way they do it.");
+    buf_printf(out, "confab_live_clients{way=\"socket\"} %" PRId64 "\n", stats->sockets);
+    buf_printf(out, "confab_live_clients{way=\"events\"} %" PRId64 "\n", stats->streams);
+    buf_printf(out, "confab_live_clients{way=\"poll\"} %" PRId64 "\n", stats->polls);
+}
+
+static void add_hub(struct buf *out, struct hub *hub)
+{
+    struct hub_stats stats;
+    hub_stats_get(hub, &stats);
+    add_clients(out, &stats);
+    add_number(out, "confab_live_users", "gauge", "Users with a client that listens.", stats.users);
+    add_number(out, "confab_live_queued_bytes", "gauge", "Bytes that wait for slow clients.",
+               stats.queued_bytes);
+    add_number(out, "confab_live_frames_total", "counter", "Frames written to clients.",
+               stats.frames);
+    add_number(out, "confab_live_pulls_total", "counter", "Pages of what clients had missed.",
+               stats.pulls);
+    add_number(out, "confab_live_overflows_total", "counter",
+               "Times that a client was too slow for its buffer.", stats.overflows);
+    add_number(out, "confab_live_ring_joins_total", "counter",
+               "Clients that came back so soon that they had missed nothing but the ring.",
+               stats.ring_joins);
+}
+
+static void add_tailer(struct buf *out, struct sync *sync)
+{
+    struct sync_stats stats;
+    sync_stats_get(sync, &stats);
+    add_number(out, "confab_tailer_batches_total", "counter", "Runs of commits passed on.",
+               stats.batches);
+    add_number(out, "confab_tailer_changes_total", "counter", "Changes in them.", stats.changes);
+    add_number(out, "confab_tailer_lag", "gauge", "Commits that are not passed on yet.", stats.lag);
 }
 
 /* 0: no such file. */
@@ -139,6 +183,8 @@ static enum err show_metrics(struct req *r)
     add_number(out, "confab_active_requests", "gauge", "Requests under way, this one too.",
                http_server_active(r->app->server));
     add_executor(out, r->app->exec);
+    add_hub(out, r->app->hub);
+    add_tailer(out, r->app->sync);
     add_files(r, out);
     add_process(out, r->app);
     r->content_type_out = "text/plain; version=0.0.4; charset=utf-8";

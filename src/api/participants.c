@@ -88,6 +88,15 @@ static enum err add_named(struct req *r, struct uuid *user_id, bool *joined)
     return chat_participant_add(&r->call, api_conversation(r), *user_id, joined);
 }
 
+static enum err sees_added(struct req *r)
+{
+    struct participant participant;
+    bool found = false;
+    enum err e = store_participant_get(r->call.db, api_conversation(r)->conversation.id, r->created,
+                                       &participant, &found);
+    return e == ERR_OK && !found ? ERR_NOT_FOUND : e;
+}
+
 static enum err add_participant(struct req *r)
 {
     struct uuid user_id;
@@ -97,6 +106,7 @@ static enum err add_participant(struct req *r)
         return e;
     }
     r->status = joined ? 201 : 200;
+    r->created = user_id;
     return answer_member(r, user_id);
 }
 
@@ -164,7 +174,7 @@ const struct resource api_participant_list_resource = {
              .out = &shape_participant_page, .status = 200},
             {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(person_input),
              .object = api_conversation_to_manage, .handle = add_participant,
-             .out = &shape_participant, .status = 201, .idempotent = true},
+             .out = &shape_participant, .status = 201, .may_replay = sees_added},
         },
 };
 

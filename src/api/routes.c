@@ -48,6 +48,21 @@ extern const struct resource api_message_pin_resource;
 extern const struct resource api_message_unpin_resource;
 extern const struct resource api_message_mark_as_read_resource;
 
+/* notifications.c */
+extern const struct resource api_notification_list_resource;
+extern const struct resource api_notification_count_resource;
+extern const struct resource api_notification_read_all_resource;
+extern const struct resource api_notification_resource;
+extern const struct resource api_notification_read_resource;
+
+/* realtime.c */
+extern const struct resource api_socket_resource;
+extern const struct resource api_events_resource;
+extern const struct resource api_sync_resource;
+extern const struct resource api_ticket_resource;
+extern const struct resource api_typing_resource;
+extern const struct resource api_presence_resource;
+
 /* system.c, metrics.c */
 extern const struct resource api_root_resource;
 extern const struct resource api_health_resource;
@@ -100,6 +115,17 @@ const struct resource *const api_resources[] = {
     &api_message_pin_resource,
     &api_message_unpin_resource,
     &api_message_mark_as_read_resource,
+    &api_notification_list_resource,
+    &api_notification_count_resource,
+    &api_notification_read_all_resource,
+    &api_notification_resource,
+    &api_notification_read_resource,
+    &api_socket_resource,
+    &api_events_resource,
+    &api_sync_resource,
+    &api_ticket_resource,
+    &api_typing_resource,
+    &api_presence_resource,
 };
 
 const size_t api_resource_count = COUNT_OF(api_resources);

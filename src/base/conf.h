@@ -50,6 +50,7 @@ struct conf {
     const char *contacts_visible; /* "self" or "members" */
     int64_t participants_max;
     int64_t idempotency_hours;
+    int64_t changes_keep_days;
     struct rate throttle_anon;
     struct rate throttle_user;
     struct rate throttle_login;
@@ -59,6 +60,9 @@ struct conf {
     int64_t http_threads; /* 0: as many as there are cores */
     int64_t slow_threads;
     int64_t slow_queue_max;
+    int64_t search_threads;
+    int64_t search_queue_max;
+    int64_t page_threads;
     int64_t write_queue_max;
     int64_t write_batch_max;
     int64_t body_size_max;      /* bytes */
@@ -66,8 +70,19 @@ struct conf {
     int64_t connections_max;
     int64_t connections_per_address_max; /* 0: no limit */
     int64_t connection_timeout;          /* seconds */
+    int64_t request_timeout;             /* seconds */
     int64_t connection_memory_max;       /* bytes */
     int64_t read_timeout_ms;
+
+    /* real time */
+    int64_t live_threads; /* 0: as many as there are cores, at most 4 */
+    int64_t sockets_max;
+    int64_t sockets_per_user_max;
+    int64_t sockets_per_address_max; /* 0: no limit */
+    int64_t socket_buffer_max;       /* bytes */
+    int64_t socket_message_max;      /* bytes */
+    int64_t heartbeat_interval;      /* seconds */
+    int64_t ring_size_max;           /* bytes */
 
     /* operation */
     bool debug;

@@ -21,6 +21,7 @@ enum conf_group {
     CONF_ACCOUNTS,
     CONF_LIMITS,
     CONF_CAPACITY,
+    CONF_LIVE,
     CONF_OPERATION,
     CONF_GROUP_COUNT
 };

@@ -54,7 +54,11 @@
     X(ERR_TOO_LARGE,          413, "too_large",                "Request body is too large.")      \
     X(ERR_MEDIA_TYPE,         415, "unsupported_media_type",                                      \
       "Unsupported media type in request.")                                                       \
+    X(ERR_UPGRADE_REQUIRED,   426, "upgrade_required",                                            \
+      "This address speaks WebSocket (version 13) only.")                                         \
     X(ERR_THROTTLED,          429, "throttled",                "Request was throttled.")          \
+    X(ERR_TOO_MANY_SOCKETS,   429, "too_many_sockets",                                            \
+      "Too many connections of yours listen already.")                                            \
     /* the server's own */                                                                        \
     X(ERR_INTERNAL,           500, "error",                    "Internal server error.")          \
     X(ERR_BUSY,               503, "busy",                                                        \

@@ -9,6 +9,7 @@
 #include "chat/name.h"
 #include "chat/participant.h"
 #include "crypto/random.h"
+#include "store/demotion.h"
 #include "store/erasure.h"
 #include "store/session.h"
 #include "store/system.h"
@@ -21,6 +22,7 @@ enum {
     AUDIT_DETAIL_MAX = 4096,
     ERASED_AT_ONCE = 100,
     LEFT_AT_ONCE = 500,
+    DEMOTED_AT_ONCE = 500,
 };
 
 static bool is_me(const struct call *c, const struct user *user)
@@ -335,6 +337,29 @@ static enum err store_change(struct call *c, const struct user *old, const struc
     return e;
 }
 
+/* Only a host can be a moderator. */
+static enum err end_moderating(struct call *c, const struct user *old, const struct user *changed)
+{
+    bool over = true;
+    if (old->role == ROLE_GUEST || changed->role != ROLE_GUEST) {
+        return ERR_OK;
+    }
+    enum err e = chat_participant_demote_some(c, old->id, DEMOTED_AT_ONCE, &over);
+    return e == ERR_OK && !over ? store_demotion_add(c->db, old->id, c->now_us) : e;
+}
+
+enum err chat_account_demote_step(struct call *c, struct uuid user_id, int64_t most, bool *over)
+{
+    struct user user;
+    bool found = false;
+    *over = true;
+    enum err e = store_user_get(c->db, c->arena, user_id, &user, &found);
+    if (e == ERR_OK && found && user.role == ROLE_GUEST) {
+        e = chat_participant_demote_some(c, user_id, most, over);
+    }
+    return e == ERR_OK && *over ? store_demotion_end(c->db, user_id) : e;
+}
+
 enum err chat_account_update(struct call *c, const struct user *old, struct user *changed)
 {
     enum err e = ERR_OK;
@@ -354,6 +379,9 @@ enum err chat_account_update(struct call *c, const struct user *old, struct user
     }
     if (e == ERR_OK) {
         e = store_change(c, old, changed);
+    }
+    if (e == ERR_OK) {
+        e = end_moderating(c, old, changed);
     }
     return e == ERR_OK ? audit(c, old, "user.update", change_as_json(c, old, changed)) : e;
 }

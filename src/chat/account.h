@@ -45,8 +45,14 @@ enum err chat_account_create(struct call *c, const struct account_draft *draft,
 enum err chat_account_check_change(struct call *c, const struct user *old,
                                    const struct user *changed) CHECKED;
 /* Stores what differs between `old` and *changed, and completes that: role and is_active count only
- * from an admin. ERR_LAST_ADMIN, ERR_INVALID. What an admin changes of others is audited. */
+ * from an admin. Who becomes a guest is a moderator nowhere any more, at once if it is few
+ * conversations, else in the background. ERR_LAST_ADMIN, ERR_INVALID. What an admin changes of
+ * others is audited. */
 enum err chat_account_update(struct call *c, const struct user *old, struct user *changed) CHECKED;
+/* Goes on where a change from host to guest left moderator's roles, with `most` of them; *over:
+ * there are no more, or he is a host again, and the request is struck off. */
+enum err chat_account_demote_step(struct call *c, struct uuid user_id, int64_t most, bool *over)
+    CHECKED;
 /* Hides the account at once, ends its sessions and memberships, passes its conversations on; what
  * it wrote is wiped, at once if it is little, else in the background. ERR_LAST_ADMIN. */
 enum err chat_account_delete(struct call *c, const struct user *user) CHECKED;

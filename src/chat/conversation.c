@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 #include "chat/account.h"
 #include "chat/message.h"
+#include "chat/words.h"
 #include "crypto/hash.h"
 #include "crypto/random.h"
 #include "store/system.h"
@@ -100,7 +101,7 @@ static enum err reopen_direct(struct call *call, const uint8_t direct_key[SHA256
     if (e != ERR_OK || conversation->rev == view.conversation.rev) {
         return e;
     }
-    return store_conversation_save(call->db, call->stamp, conversation);
+    return store_conversation_save(call->db, call->stamp, conversation, 0);
 }
 
 static enum err add(struct call *call, const struct conversation_draft *draft,
@@ -126,7 +127,7 @@ static enum err add(struct call *call, const struct conversation_draft *draft,
     }
     e = begin_all(call, conversation, &draft->people);
     if (e == ERR_OK) {
-        e = store_conversation_save(call->db, call->stamp, conversation);
+        e = store_conversation_save(call->db, call->stamp, conversation, 0);
     }
     return e == ERR_OK ? store_tally_add(call->db, "conversations", 1) : e;
 }
@@ -173,11 +174,12 @@ static bool replace_text(struct str *present, struct str wanted)
     return true;
 }
 
-static enum err save_changed(struct call *call, struct conversation_view *view, enum chat_need need,
-                             const char *action)
+/* `own_rev`: as store_conversation_save wants it. */
+static enum err save_changed(struct call *call, struct conversation_view *view, int64_t own_rev,
+                             enum chat_need need, const char *action)
 {
     view->conversation.updated_at = call->now_us;
-    enum err e = store_conversation_save(call->db, call->stamp, &view->conversation);
+    enum err e = store_conversation_save(call->db, call->stamp, &view->conversation, own_rev);
     return e == ERR_OK ? chat_audit(call, view, need, action, (struct uuid){{0}}) : e;
 }
 
@@ -188,8 +190,9 @@ enum err chat_conversation_change(struct call *call, struct conversation_view *v
     bool title = replace_text(&conversation->title, change->title);
     bool metadata = replace_text(&conversation->metadata, change->metadata);
     bool people = false;
+    int64_t own_rev = 0;
     if (title || metadata) {
-        conversation->rev++;
+        own_rev = ++conversation->rev;
     }
     if (change->people != NULL) {
         enum err e = chat_participant_replace(call, view, change->people, &people);
@@ -200,7 +203,7 @@ enum err chat_conversation_change(struct call *call, struct conversation_view *v
     if (!title && !metadata && !people) {
         return ERR_OK;
     }
-    return save_changed(call, view, NEED_MANAGE, "conversation.change");
+    return save_changed(call, view, own_rev, NEED_MANAGE, "conversation.change");
 }
 
 enum err chat_conversation_set_closed(struct call *call, struct conversation_view *view,
@@ -210,8 +213,8 @@ enum err chat_conversation_set_closed(struct call *call, struct conversation_vie
         return ERR_OK;
     }
     view->conversation.closed_at = closed ? call->now_us : 0;
-    view->conversation.rev++;
-    return save_changed(call, view, NEED_MANAGE,
+    int64_t own_rev = ++view->conversation.rev;
+    return save_changed(call, view, own_rev, NEED_MANAGE,
                         closed ? "conversation.close" : "conversation.reopen");
 }
 
@@ -263,39 +266,6 @@ static enum err find_participant(struct call *call, struct str ref, struct db_va
     return e;
 }
 
-/* As DRF's SearchFilter: blanks and commas part words. STR_NULL: no more. */
-static struct str next_word(struct str *rest)
-{
-    const struct str breaks = STR(" ,\t\n\v\f\r");
-    while (rest->n > 0 && str_contains_byte(breaks, rest->p[0])) {
-        rest->p++;
-        rest->n--;
-    }
-    struct str word = {rest->p, 0};
-    while (rest->n > 0 && !str_contains_byte(breaks, rest->p[0])) {
-        word.n++;
-        rest->p++;
-        rest->n--;
-    }
-    return word.n > 0 ? word : STR_NULL;
-}
-
-static enum err find_words(struct call *call, struct str text, struct db_val *words)
-{
-    size_t count = 0;
-    struct str rest = utf8_fold(call->arena, text);
-    for (struct str word; (word = next_word(&rest)).p != NULL;) {
-        if (count == CONVERSATION_WORDS_MAX) {
-            problems_add(
-                call->problems, "search",
-                arena_printf(call->arena, "Search for at most %d words.", CONVERSATION_WORDS_MAX));
-            return ERR_INVALID;
-        }
-        words[count++] = V_TEXT(word);
-    }
-    return ERR_OK;
-}
-
 enum err chat_conversation_filter(struct call *call, const struct conversation_search *search,
                                   struct conversation_filter *filter)
 {
@@ -304,11 +274,13 @@ enum err chat_conversation_filter(struct call *call, const struct conversation_s
     if (search->username.p != NULL) {
         filter->username = V_TEXT(utf8_fold(call->arena, search->username));
     }
-    enum err e = ERR_OK;
+    size_t count = 0;
+    enum err e =
+        chat_search_words(call, search->words, filter->words, CONVERSATION_WORDS_MAX, &count);
     for (size_t i = 0; i < COUNT_OF(search->participants) && e == ERR_OK; i++) {
         e = find_participant(call, search->participants[i], &filter->participants[i]);
     }
-    return e == ERR_OK ? find_words(call, search->words, filter->words) : e;
+    return e;
 }
 
 void chat_conversation_note_all(struct call *call)

@@ -2,6 +2,7 @@
 
 #include "base/utf8.h"
 #include "chat/account.h"
+#include "chat/words.h"
 
 /* Sets *out to the user's id; an unknown one leaves nothing to find. */
 static enum err name_user(struct call *call, struct str ref, struct db_val *out, bool *nothing)
@@ -37,49 +38,28 @@ static enum err name_conversation(struct call *call, struct uuid id, struct mess
     return e;
 }
 
-/* Blanks and commas, as DRF's search has them. */
-static const char word_ends[] = " ,\t\n\v\f\r";
-
-static bool next_word(struct str *rest, struct str *word)
-{
-    while (rest->n > 0) {
-        size_t n = 0;
-        while (n < rest->n && strchr(word_ends, rest->p[n]) == NULL) {
-            n++;
-        }
-        *word = utf8_trim((struct str){rest->p, n});
-        size_t passed = n < rest->n ? n + 1 : n;
-        *rest = (struct str){rest->p + passed, rest->n - passed};
-        if (word->n > 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void set_needles(struct arena *a, const struct message_search *search,
-                        struct db_val needles[MESSAGE_NEEDLES_MAX])
+static enum err set_needles(struct call *call, const struct message_search *search,
+                            struct db_val needles[MESSAGE_NEEDLES_MAX])
 {
     size_t count = 0;
-    struct str rest = search->words;
-    struct str word;
-    while (count < MESSAGE_WORDS_MAX && next_word(&rest, &word)) {
-        needles[count++] = V_TEXT(utf8_fold(a, word));
+    enum err e = chat_search_words(call, search->words, needles, MESSAGE_WORDS_MAX, &count);
+    if (e == ERR_OK && search->text.p != NULL) {
+        needles[count] = V_TEXT(utf8_fold(call->arena, search->text));
     }
-    if (search->text.p != NULL) {
-        needles[count] = V_TEXT(utf8_fold(a, search->text));
-    }
+    return e;
 }
 
 enum err chat_history_filter(struct call *call, const struct message_search *search,
                              struct message_filter *out)
 {
     out->reader_id = call->me->id;
-    set_needles(call->arena, search, out->needles);
     if (search->sender_name.p != NULL) {
         out->sender_name = V_TEXT(utf8_fold(call->arena, search->sender_name));
     }
-    enum err e = name_conversation(call, search->conversation_id, out);
+    enum err e = set_needles(call, search, out->needles);
+    if (e == ERR_OK) {
+        e = name_conversation(call, search->conversation_id, out);
+    }
     if (e == ERR_OK) {
         e = name_user(call, search->sender, &out->sender, &out->nothing);
     }

@@ -14,8 +14,8 @@ struct message_search {
     struct str words;            /* each, by blanks and commas, is part of the body */
 };
 
-/* The reader's own: sets reader, conversation, sender, participant and needles of the filter. The
- * first `MESSAGE_WORDS_MAX` words count. E-mails name somebody only to those who may see them; an
- * unknown user matches nothing. */
+/* The reader's own: sets reader, conversation, sender, participant and needles of the filter.
+ * E-mails name somebody only to those who may see them; an unknown user matches nothing.
+ * ERR_INVALID: more than MESSAGE_WORDS_MAX words. */
 enum err chat_history_filter(struct call *call, const struct message_search *search,
                              struct message_filter *out) CHECKED;

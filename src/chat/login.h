@@ -1,5 +1,5 @@
 /* Passwords: proving, judging and changing them. What computes a hash takes a tenth of a second and
- * more, by design: it belongs on the slow pool, never into the writer. */
+ * more, by design: it belongs on the pool for hashes, never into the writer. */
 #pragma once
 
 #include "chat/call.h"

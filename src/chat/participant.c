@@ -85,6 +85,7 @@ enum err chat_membership_begin(struct call *call, struct conversation *conversat
         .joined_at = call->now_us,
         .read_seq = conversation->last_seq,
         .rev = ++conversation->rev,
+        .joined_stamp = call->stamp,
     };
     conversation->participant_count++;
     return store_participant_save(call->db, call->stamp, &participant);
@@ -125,7 +126,7 @@ static enum err membership_end(struct call *call, struct conversation *conversat
 /* Stores the conversation if what was done before went well. */
 static enum err save(struct call *call, const struct conversation *conversation, enum err e)
 {
-    return e == ERR_OK ? store_conversation_save(call->db, call->stamp, conversation) : e;
+    return e == ERR_OK ? store_conversation_save(call->db, call->stamp, conversation, 0) : e;
 }
 
 static enum err find(struct call *call, const struct conversation_view *view, struct uuid user_id,
@@ -373,6 +374,32 @@ enum err chat_participant_leave_some(struct call *call, struct uuid user_id, int
     return e;
 }
 
+static enum err demote_one(struct call *call, struct uuid conversation_id, struct uuid user_id)
+{
+    struct conversation_view view;
+    bool found = false;
+    enum err e =
+        store_conversation_view(call->db, call->arena, conversation_id, user_id, &view, &found);
+    if (e != ERR_OK || !found || !view.is_member) {
+        return e;
+    }
+    return save(call, &view.conversation,
+                change_role(call, &view.conversation, &view.mine, PART_MEMBER));
+}
+
+enum err chat_participant_demote_some(struct call *call, struct uuid user_id, int64_t most,
+                                      bool *over)
+{
+    struct uuid *ids = NULL;
+    size_t count = 0;
+    enum err e = store_participant_moderated(call->db, call->arena, user_id, most, &ids, &count);
+    for (size_t i = 0; i < count && e == ERR_OK; i++) {
+        e = demote_one(call, ids[i], user_id);
+    }
+    *over = (int64_t)count < most;
+    return e;
+}
+
 /* ------- one's own view ------- */
 
 enum err chat_participant_set_mine(struct call *call, struct conversation_view *view,
@@ -387,7 +414,8 @@ enum err chat_participant_set_mine(struct call *call, struct conversation_view *
     mine->archived = settings->archived;
     mine->pinned = settings->pinned;
     mine->rev = ++view->conversation.rev;
-    return save(call, &view->conversation, store_participant_save(call->db, call->stamp, mine));
+    return save(call, &view->conversation,
+                store_participant_save_mine(call->db, call->stamp, mine));
 }
 
 enum err chat_participant_read(struct call *call, struct conversation_view *view, int64_t seq)

@@ -39,6 +39,10 @@ enum err chat_participant_replace(struct call *call, struct conversation_view *v
 /* Ends memberships of a user who is being deleted, `most` of them; *over: there are no more. */
 enum err chat_participant_leave_some(struct call *call, struct uuid user_id, int64_t most,
                                      bool *over) CHECKED;
+/* Makes a user who is no host any more a member where he is a moderator, in `most` conversations;
+ * *over: he is one nowhere. */
+enum err chat_participant_demote_some(struct call *call, struct uuid user_id, int64_t most,
+                                      bool *over) CHECKED;
 
 /* How one member sees the conversation. */
 struct own_settings {

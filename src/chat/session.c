@@ -288,7 +288,7 @@ enum err chat_token_verify(struct call *c, struct str token)
     struct session session;
     if (jwt_check(c->arena, c->limits->secret_key, token, c->now_us / US_PER_SECOND, &claims) !=
             JWT_OK ||
-        claims.token_type == TOKEN_OTHER) {
+        (claims.token_type != TOKEN_ACCESS && claims.token_type != TOKEN_REFRESH)) {
         return ERR_REFRESH_INVALID;
     }
     enum err e = find_live(c, &claims, &session);

@@ -27,7 +27,7 @@ enum err chat_identify_jwt(struct call *c, const struct jwt_claims *claims, stru
 /* `key`: of `Authorization: Token <key>`. As above. */
 enum err chat_identify_token(struct call *c, struct str key, struct user *user,
                              struct session *session) CHECKED;
-/* For HTTP Basic: takes as long as a password hash, so on the slow pool only. ERR_BAD_LOGIN. */
+/* For HTTP Basic: takes as long as a password hash, so on the pool for hashes only. ERR_BAD_LOGIN. */
 enum err chat_password_check(struct call *c, struct str identifier, struct str password,
                              struct user *user) CHECKED;
 /* Is it all still so? For the writer. `session_id` zero: the user came without a device. As

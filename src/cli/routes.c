@@ -200,7 +200,7 @@ static void write_route(struct printer *p, const struct resource *resource,
     write_fields(o, route->query, route->query_count);
     write_out(p, route->out);
     json_field_i64(o, "status", route->status);
-    json_field_bool(o, "idempotent", route->idempotent);
+    json_field_bool(o, "idempotent", route->may_replay != NULL);
     json_field_bool(o, "secret", route->secret);
     json_field_bool(o, "paged", route->out != NULL && route->out->paged);
     json_close_object(o);

@@ -113,6 +113,7 @@ static enum err add_member(struct seeder *s, const struct seed_conversation *c, 
         .joined_at = c->created_us,
         .read_seq = c->read_seq[i],
         .rev = 2 + (int64_t)i,
+        .joined_stamp = s->stamp,
     };
     return store_participant_save(s->db, s->stamp, &participant);
 }

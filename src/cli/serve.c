@@ -3,18 +3,39 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/realtime.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/options.h"
+#include "crypto/random.h"
 #include "jobs/jobs.h"
 #include "serve/app.h"
 #include "serve/router.h"
 #include "serve/throttle.h"
 #include "store/queries.h"
+#include "sync/sync.h"
 
-enum { STOP_TIMEOUT_MS = 10000, FILES_RESERVED = 32, FILES_PER_THREAD = 8 };
+enum {
+    STOP_TIMEOUT_MS = 10000,
+    DRAIN_TIMEOUT_MS = 5000,
+    FILES_RESERVED = 32,
+    FILES_PER_THREAD = 8,
+    LIVE_THREADS_DEFAULT_MAX = 4,
+    HASH_NICE = 15,
+    PAGE_QUEUE_MAX = 1024,
+    SHARDS = 1
+};
+
+/* The settings that depend on the machine, as they are in force. */
+struct capacity {
+    int64_t http_threads;
+    int64_t live_threads;
+    int64_t connections_max;
+    int64_t sockets_max;
+};
 
 static const char about[] =
     "Runs the server until SIGINT or SIGTERM; what it has accepted is finished first.";
@@ -48,17 +69,70 @@ static enum err migrate(struct cli *cli, struct str *problem)
 static enum err start_executor(struct cli *cli, struct app *app, struct str *problem)
 {
     const struct conf *conf = cli->conf;
-    const struct exec_options options = {.url = cli_database_url(cli),
-                                         .queries = store_queries,
-                                         .write_queue_max = conf->write_queue_max,
-                                         .write_batch_max = conf->write_batch_max,
-                                         .slow_queue_max = conf->slow_queue_max,
-                                         .slow_threads = conf->slow_threads,
-                                         .busy_timeout_ms = conf->db_busy_timeout_ms,
-                                         .read_timeout_ms = conf->read_timeout_ms,
-                                         .query_raise_stamp = Q_STAMP_RAISE};
+    const struct exec_options options = {
+        .url = cli_database_url(cli),
+        .queries = store_queries,
+        .write_queue_max = conf->write_queue_max,
+        .write_batch_max = conf->write_batch_max,
+        .pools = {[EXEC_HASHES] = {conf->slow_threads, conf->slow_queue_max, HASH_NICE},
+                  [EXEC_SEARCHES] = {conf->search_threads, conf->search_queue_max, 0},
+                  [EXEC_PAGES] = {conf->page_threads, PAGE_QUEUE_MAX, 0}},
+        .busy_timeout_ms = conf->db_busy_timeout_ms,
+        .read_timeout_ms = conf->read_timeout_ms,
+        .query_raise_stamp = Q_STAMP_RAISE,
+        .committed = sync_poke,
+        .committed_context = app->sync,
+    };
     return exec_new(&options, &app->exec, cli->arena, problem);
 }
+
+/* Which database this is: another file under the same name is another one. */
+static struct str database_identity(struct cli *cli)
+{
+    struct stat file;
+    if (stat(cli->conf->database_path, &file) != 0) {
+        return str_of(cli->conf->database_path);
+    }
+    return arena_printf(cli->arena, "sqlite %s %llu:%llu", cli->conf->database_path,
+                        (unsigned long long)file.st_dev, (unsigned long long)file.st_ino);
+}
+
+static bool pull(struct live_pull *pull, void *context)
+{
+    const struct app *app = context;
+    return sync_pull(pull, app->sync);
+}
+
+static enum err start_live(struct cli *cli, struct app *app, const struct capacity *capacity,
+                           struct str *problem)
+{
+    const struct conf *conf = cli->conf;
+    const struct hub_options options = {
+        .threads = capacity->live_threads,
+        .buffer_max = conf->socket_buffer_max,
+        .ring_max = conf->ring_size_max,
+        .message_max = conf->socket_message_max,
+        .clients_max = capacity->sockets_max,
+        .clients_per_user_max = conf->sockets_per_user_max,
+        .clients_per_address_max = conf->sockets_per_address_max,
+        .heartbeat_s = conf->heartbeat_interval,
+        .shards = SHARDS,
+        .pull = pull,
+        .said = realtime_said,
+        .presence = realtime_presence,
+        .context = app,
+    };
+    enum err e = sync_register(app->sync, exec_writer(app->exec), database_identity(cli));
+    if (e != ERR_OK) {
+        *problem = STR("The start of the server cannot be written into the database; see the log.");
+        return e;
+    }
+    app->hub = hub_new(&options);
+    sync_start(app->sync, app->exec, app->hub);
+    return ERR_OK;
+}
+
+/* ------- descriptors ------- */
 
 /* As many descriptors as the system lets us have: a connection takes one. */
 static void raise_file_limit(void)
@@ -70,37 +144,58 @@ static void raise_file_limit(void)
     }
 }
 
-/* The setting, or less: what clients open must leave descriptors for the database. */
-static int64_t connections_max(const struct conf *conf, int64_t threads)
+static int64_t share(int64_t wanted, int64_t all_wanted, int64_t files, const char *setting)
 {
-    int64_t reserved = FILES_RESERVED + FILES_PER_THREAD * (threads + conf->slow_threads);
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
-        limit.rlim_cur >= (rlim_t)(conf->connections_max + reserved)) {
-        return conf->connections_max;
-    }
-    int64_t files = (int64_t)limit.rlim_cur;
-    int64_t lowered = files > 2 * reserved ? files - reserved : files / 2;
-    if (lowered >= conf->connections_max) {
-        return conf->connections_max;
-    }
-    log_warning("CONNECTIONS_MAX is taken as %lld: the system allows %lld open files (ulimit -n)",
-                (long long)lowered, (long long)files);
+    int64_t lowered = wanted * files / all_wanted;
+    lowered = lowered > 1 ? lowered : 1;
+    log_warning("%s is taken as %lld: the system allows too few open files (ulimit -n)", setting,
+                (long long)lowered);
     return lowered;
 }
 
-static enum err start_http(struct cli *cli, struct app *app, struct str *problem)
+/* The settings, or less: what clients open must leave descriptors for the database. */
+static void fit_into_files(const struct conf *conf, struct capacity *capacity)
+{
+    int64_t threads = capacity->http_threads + capacity->live_threads + conf->slow_threads +
+                      conf->search_threads + conf->page_threads;
+    int64_t reserved = FILES_RESERVED + FILES_PER_THREAD * threads;
+    int64_t wanted = conf->connections_max + conf->sockets_max;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= (rlim_t)(wanted + reserved)) {
+        return;
+    }
+    int64_t all = (int64_t)limit.rlim_cur;
+    int64_t files = all > 2 * reserved ? all - reserved : all / 2;
+    capacity->connections_max = share(conf->connections_max, wanted, files, "CONNECTIONS_MAX");
+    capacity->sockets_max = share(conf->sockets_max, wanted, files, "SOCKETS_MAX");
+}
+
+static struct capacity find_capacity(const struct conf *conf)
+{
+    int64_t cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int64_t live = cores < LIVE_THREADS_DEFAULT_MAX ? cores : LIVE_THREADS_DEFAULT_MAX;
+    struct capacity capacity = {
+        .http_threads = conf->http_threads > 0 ? conf->http_threads : cores,
+        .live_threads = conf->live_threads > 0 ? conf->live_threads : live,
+        .connections_max = conf->connections_max,
+        .sockets_max = conf->sockets_max,
+    };
+    fit_into_files(conf, &capacity);
+    return capacity;
+}
+
+static enum err start_http(struct cli *cli, struct app *app, const struct capacity *capacity,
+                           struct str *problem)
 {
     const struct conf *conf = cli->conf;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    int64_t threads = conf->http_threads > 0 ? conf->http_threads : cores;
     const struct http_options options = {
         .host = conf->host,
         .port = conf->port,
-        .threads = threads,
-        .connections_max = connections_max(conf, threads),
+        .threads = capacity->http_threads,
+        .connections_max = capacity->connections_max,
         .connections_per_address_max = conf->connections_per_address_max,
         .connection_timeout_s = conf->connection_timeout,
+        .request_timeout_s = conf->request_timeout,
         .connection_memory_max = conf->connection_memory_max,
         .body_size_max = conf->body_size_max,
         .memory_max = conf->request_memory_max,
@@ -110,6 +205,8 @@ static enum err start_http(struct cli *cli, struct app *app, struct str *problem
     };
     return http_server_new(&options, &app->server, cli->arena, problem);
 }
+
+/* ------- start and stop ------- */
 
 static void set_limits(struct app *app, struct str secret_key)
 {
@@ -140,27 +237,41 @@ static enum err start(struct cli *cli, struct app *app, struct str *problem)
     if (!cli_data_dir(cli, problem) || !cli_secret_key(cli, &secret_key, problem)) {
         return ERR_UNAVAILABLE;
     }
+    const struct capacity capacity = find_capacity(cli->conf);
     set_limits(app, secret_key);
     enum err e = migrate(cli, problem);
     if (e == ERR_OK) {
         e = start_executor(cli, app, problem);
     }
-    return e == ERR_OK ? start_http(cli, app, problem) : e;
+    if (e == ERR_OK) {
+        e = start_live(cli, app, &capacity, problem);
+    }
+    return e == ERR_OK ? start_http(cli, app, &capacity, problem) : e;
 }
 
-/* Accepted requests are finished: writes first, then what is being answered. */
+/* Accepted requests are finished, those of sockets too: nothing new is taken; then the writes; then
+ * what they changed is passed on, behind their answers; then clients are told to come back. */
 static void stop(struct app *app, struct jobs *jobs)
 {
     atomic_store(&app->stopping, true);
     if (app->server != NULL) {
         http_server_quiesce(app->server);
     }
+    if (app->hub != NULL) {
+        hub_quiesce(app->hub);
+    }
     jobs_stop(jobs);
     if (app->exec != NULL) {
         exec_stop(app->exec);
     }
+    sync_stop(app->sync);
+    if (app->hub != NULL) {
+        hub_stop(app->hub, DRAIN_TIMEOUT_MS);
+    }
     http_server_free(app->server, STOP_TIMEOUT_MS);
     exec_free(app->exec);
+    hub_free(app->hub);
+    sync_free(app->sync);
 }
 
 int cli_serve(struct cli *cli)
@@ -184,6 +295,8 @@ int cli_serve(struct cli *cli)
     app.metrics.started_us = clock_now_us();
     app.router = router_new(api_resources, api_resource_count);
     app.throttle = throttle_new();
+    app.sync = sync_new();
+    random_bytes(&app.seed, sizeof(app.seed));
     struct jobs *jobs = NULL;
     if (start(cli, &app, &problem) == ERR_OK) {
         jobs = jobs_start(&app);

@@ -35,7 +35,7 @@ static void load(void)
 static void must(bool ok)
 {
     if (!ok) {
-        crypto_fatal("SHA-256 failed");
+        crypto_fatal("a digest failed");
     }
 }
 
@@ -43,6 +43,11 @@ void sha256(struct str data, uint8_t out[SHA256_SIZE])
 {
     pthread_once(&loaded, load);
     must(EVP_Digest(data.p, data.n, out, NULL, md, NULL) == 1);
+}
+
+void sha1(struct str data, uint8_t out[SHA1_SIZE])
+{
+    must(EVP_Digest(data.p, data.n, out, NULL, EVP_sha1(), NULL) == 1);
 }
 
 void hmac_sha256(struct str key, struct str data, uint8_t out[SHA256_SIZE])
@@ -157,6 +162,15 @@ bool base64url_decode(struct arena *a, struct str text, struct str *bytes)
     }
     *bytes = (struct str){out, n};
     return true;
+}
+
+struct str base64_encode(struct arena *a, struct str bytes)
+{
+    size_t n = (bytes.n + 2) / 3 * 4;
+    unsigned char *text = arena_alloc(a, n + 1);
+    must(bytes.n <= INT_MAX / 2);
+    (void)EVP_EncodeBlock(text, (const unsigned char *)bytes.p, (int)bytes.n);
+    return (struct str){(const char *)text, n};
 }
 
 bool base64_decode(struct arena *a, struct str text, struct str *bytes)

@@ -4,9 +4,11 @@
 
 #include "base/arena.h"
 
-enum { SHA256_SIZE = 32 };
+enum { SHA256_SIZE = 32, SHA1_SIZE = 20 };
 
 void sha256(struct str data, uint8_t out[SHA256_SIZE]);
+/* Only where a protocol wants it (RFC 6455, 4.2.2); it proves nothing any more. */
+void sha1(struct str data, uint8_t out[SHA1_SIZE]);
 void hmac_sha256(struct str key, struct str data, uint8_t out[SHA256_SIZE]);
 
 /* The SHA-256 of several fields, each with its length in front: "ab","c" and "a","bc" differ, and
@@ -32,5 +34,6 @@ struct str base64url_encode(struct arena *a, struct str bytes);
 /* Strict: other characters, padding, blanks, an impossible length or set bits behind the last byte
  * are false, so that one value has one text. *bytes lives in `a`. */
 bool base64url_decode(struct arena *a, struct str text, struct str *bytes) CHECKED;
-/* The standard alphabet with padding (RFC 4648 section 4), for Basic credentials. */
+/* The standard alphabet with padding (RFC 4648 section 4), for Basic credentials and WebSockets. */
+struct str base64_encode(struct arena *a, struct str bytes);
 bool base64_decode(struct arena *a, struct str text, struct str *bytes) CHECKED;

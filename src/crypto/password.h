@@ -1,5 +1,5 @@
 /* Passwords as Django stores and judges them, so that its databases and its users move over.
- * Hashing takes a tenth of a second by design: it belongs on the slow pool, never on an HTTP
+ * Hashing takes a tenth of a second by design: it belongs on the pool for hashes, never on an HTTP
  * thread. Any thread. */
 #pragma once
 

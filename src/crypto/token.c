@@ -53,6 +53,7 @@ static const char *const type_names[] = {
     [TOKEN_OTHER] = "",
     [TOKEN_ACCESS] = "access",
     [TOKEN_REFRESH] = "refresh",
+    [TOKEN_TICKET] = "ticket",
 };
 
 static bool add_uuid(jwt_t *jwt, const char *name, struct uuid id)
@@ -158,10 +159,12 @@ static enum found get_uuid(jwt_t *jwt, const char *name, struct uuid *out)
 static enum token_type get_type(jwt_t *jwt)
 {
     struct str name = str_of(jwt_get_grant(jwt, "token_type"));
-    if (str_eq(name, str_of(type_names[TOKEN_ACCESS]))) {
-        return TOKEN_ACCESS;
+    for (int type = TOKEN_ACCESS; type <= TOKEN_TICKET; type++) {
+        if (str_eq(name, str_of(type_names[type]))) {
+            return (enum token_type)type;
+        }
     }
-    return str_eq(name, str_of(type_names[TOKEN_REFRESH])) ? TOKEN_REFRESH : TOKEN_OTHER;
+    return TOKEN_OTHER;
 }
 
 static enum jwt_result get_claims(jwt_t *jwt, struct jwt_claims *out)

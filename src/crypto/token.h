@@ -12,6 +12,7 @@ enum token_type {
     TOKEN_OTHER, /* no token_type, or one that is not ours */
     TOKEN_ACCESS,
     TOKEN_REFRESH,
+    TOKEN_TICKET, /* for one WebSocket */
 };
 
 struct jwt_claims {

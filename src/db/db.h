@@ -62,7 +62,9 @@ struct db_queries {
 struct db_options {
     struct db_queries queries;
     bool read_only;
-    int64_t busy_timeout_ms; /* wait for another process's lock */
+    const struct db *same_as; /* open only what this open connection has: its file may have been
+                                 replaced since; NULL: whatever is there */
+    int64_t busy_timeout_ms;  /* wait for another process's lock */
 };
 
 /* `url`: "sqlite:" and a file path. On failure *problem (in `a`) says in one sentence what is wrong. */

@@ -10,8 +10,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { SLOW_NICE = 15, SLOW_SLICE_NS = 100000, SLOW_THREADS_MAX = 16, BATCH_RUNS_MAX = 3 };
+enum { SLICE_NS = 100000, POOL_THREADS_MAX = 16, BATCH_RUNS_MAX = 3 };
 
+/* Works in the order in which they came. A pool does not take them in that order but by
+ * `work->order`, see pool_put(). */
 struct queue {
     pthread_mutex_t lock; /* guards the fields below */
     pthread_cond_t filled;
@@ -20,21 +22,31 @@ struct queue {
     int64_t length;
     int64_t max;
     bool stopping;
+    uint64_t taken_order; /* of the work that was taken last; pools only, as the next one */
+    uint64_t taken_turn;
+};
+
+struct pool {
+    struct exec *exec;
+    const struct exec_pool_options *options;
+    struct queue works;
+    pthread_t threads[POOL_THREADS_MAX];
+    int64_t started;
 };
 
 struct exec {
     struct exec_options options;
     struct queue writes;
-    struct queue slows;
+    struct pool pools[EXEC_POOL_COUNT];
     struct db *writer; /* the writer thread's */
     pthread_t writer_thread;
-    pthread_t slow_threads[SLOW_THREADS_MAX];
-    int64_t slow_started;
     pthread_key_t reader_key; /* each thread's read connection; closed when the thread ends */
     atomic_int_fast64_t batches;
     atomic_int_fast64_t batched;
     atomic_int_fast64_t failed_batches;
 };
+
+/* ------- queues ------- */
 
 static void queue_init(struct queue *q, int64_t max)
 {
@@ -53,15 +65,35 @@ static void queue_fini(struct queue *q)
     pthread_mutex_destroy(&q->lock);
 }
 
-static bool queue_put(struct queue *q, struct work *work)
+/* The lock is held. */
+static void append(struct queue *q, struct work *work)
 {
     work->next = NULL;
+    *q->last = work;
+    q->last = &work->next;
+    q->length++;
+}
+
+/* The lock is held. `at`: the link to it. */
+static struct work *unlink_work(struct queue *q, struct work **at)
+{
+    struct work *work = *at;
+    *at = work->next;
+    if (*at == NULL) {
+        q->last = at;
+    }
+    work->next = NULL;
+    q->length--;
+    return work;
+}
+
+static bool queue_put(struct queue *q, struct work *work)
+{
     pthread_mutex_lock(&q->lock);
     bool room = !q->stopping && q->length < q->max;
     if (room) {
-        *q->last = work;
-        q->last = &work->next;
-        if (q->length++ == 0) {
+        append(q, work);
+        if (q->length == 1) {
             pthread_cond_signal(&q->filled);
         }
     }
@@ -69,13 +101,19 @@ static bool queue_put(struct queue *q, struct work *work)
     return room;
 }
 
+/* The lock is held. Waits for work or the end. */
+static void wait_filled(struct queue *q)
+{
+    while (q->first == NULL && !q->stopping) {
+        pthread_cond_wait(&q->filled, &q->lock);
+    }
+}
+
 /* Waits for work; up to `most` of it as a list. NULL: stopped, and nothing is left. */
 static struct work *queue_take(struct queue *q, int64_t most)
 {
     pthread_mutex_lock(&q->lock);
-    while (q->first == NULL && !q->stopping) {
-        pthread_cond_wait(&q->filled, &q->lock);
-    }
+    wait_filled(q);
     struct work *taken = q->first;
     struct work **end = &q->first;
     for (int64_t n = 0; n < most && *end != NULL; n++) {
@@ -117,6 +155,84 @@ static int64_t queue_length(struct queue *q)
     return length;
 }
 
+/* ------- turns ------- */
+
+/* Start-time fair queueing: the n-th work of a turn that waits stands beside the n-th of every
+ * other. The lock is held; the queue is short. */
+static uint64_t next_order(const struct queue *q, uint64_t turn)
+{
+    uint64_t last = q->taken_order;
+    for (const struct work *w = q->first; w != NULL; w = w->next) {
+        if (w->turn == turn && w->order > last) {
+            last = w->order;
+        }
+    }
+    return last + 1;
+}
+
+/* The link to the work that stands farthest behind: the newest of whoever has queued most. */
+static struct work **find_hindmost(struct queue *q)
+{
+    struct work **found = &q->first;
+    for (struct work **at = &q->first; *at != NULL; at = &(*at)->next) {
+        if ((*at)->order >= (*found)->order) {
+            found = at;
+        }
+    }
+    return found;
+}
+
+/* The link to the work whose turn it is. Of equals, one of another turn than the last. */
+static struct work **find_foremost(struct queue *q)
+{
+    struct work **found = &q->first;
+    for (struct work **at = &q->first; *at != NULL; at = &(*at)->next) {
+        bool is_next = (*at)->order < (*found)->order ||
+                       ((*at)->order == (*found)->order && (*found)->turn == q->taken_turn &&
+                        (*at)->turn != q->taken_turn);
+        found = is_next ? at : found;
+    }
+    return found;
+}
+
+/* In a full queue the work that stands farthest behind gives way to one that would stand before it:
+ * who fills the queue keeps nobody else out. *displaced: that work, or NULL. */
+static bool pool_put(struct queue *q, struct work *work, struct work **displaced)
+{
+    *displaced = NULL;
+    pthread_mutex_lock(&q->lock);
+    work->order = next_order(q, work->turn);
+    bool room = !q->stopping && q->length < q->max;
+    if (!room && !q->stopping && q->first != NULL) {
+        struct work **hindmost = find_hindmost(q);
+        room = (*hindmost)->order > work->order;
+        *displaced = room ? unlink_work(q, hindmost) : NULL;
+    }
+    if (room) {
+        append(q, work);
+        pthread_cond_signal(&q->filled);
+    }
+    pthread_mutex_unlock(&q->lock);
+    return room;
+}
+
+/* NULL: stopped, and nothing is left. */
+static struct work *pool_take(struct queue *q)
+{
+    struct work *taken = NULL;
+    pthread_mutex_lock(&q->lock);
+    wait_filled(q);
+    if (q->first != NULL) {
+        taken = unlink_work(q, find_foremost(q));
+        q->taken_order = taken->order;
+        q->taken_turn = taken->turn;
+    }
+    pthread_mutex_unlock(&q->lock);
+    return taken;
+}
+
+/* ------- the writer ------- */
+
 /* Runs one work inside the transaction; its failure is its own result. False: it wrote before it
  * failed, or ended the transaction, so that the batch cannot go on. */
 static bool run_one(struct exec *exec, struct work *work, int64_t stamp)
@@ -127,8 +243,8 @@ static bool run_one(struct exec *exec, struct work *work, int64_t stamp)
     return db_in_transaction(db) && (work->result == ERR_OK || db_changes(db) == before);
 }
 
-/* One transaction for the whole list. If nothing of it is stored, either the failure is returned, or
- * *culprit is the work that could not stay (its own result says why). */
+/* One transaction for the whole list. If nothing of it is stored, either the failure is returned,
+ * or *culprit is the work that could not stay (its own result says why). */
 static enum err run_batch(struct exec *exec, struct work *list, struct work **culprit)
 {
     struct db *db = exec->writer;
@@ -146,6 +262,9 @@ static enum err run_batch(struct exec *exec, struct work *list, struct work **cu
     }
     if (e == ERR_OK && *culprit == NULL) {
         e = db_commit(db);
+        if (e == ERR_OK && exec->options.committed != NULL) {
+            exec->options.committed(exec->options.committed_context);
+        }
     } else {
         db_rollback(db);
     }
@@ -263,15 +382,17 @@ static void *writer_main(void *arg)
     return NULL;
 }
 
+/* ------- pools ------- */
+
 static void reader_close(void *db)
 {
     db_close(db);
 }
 
-/* Hashing takes what messages leave over. Besides the nice value (Linux has one for each thread) it
- * asks for short slices of time, so that a request that wakes up need not wait for the end of a long
+/* Takes what messages leave over. Besides the nice value (Linux has one for each thread) it asks
+ * for short slices of time, so that a request that wakes up need not wait for the end of a long
  * one; kernels before 6.12 do not know that and keep to the nice value. */
-static void yield_to_messages(void)
+static void yield_to_messages(int nice)
 {
     /* sched_setattr(2); the header that declares it cannot stand beside <pthread.h>. */
     const struct {
@@ -283,21 +404,24 @@ static void yield_to_messages(void)
         uint64_t slice_ns;
         uint64_t deadline;
         uint64_t period;
-    } attributes = {.size = sizeof(attributes), .nice = SLOW_NICE, .slice_ns = SLOW_SLICE_NS};
+    } attributes = {.size = sizeof(attributes), .nice = nice, .slice_ns = SLICE_NS};
     if (syscall(SYS_sched_setattr, 0, &attributes, 0) != 0) {
-        (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), SLOW_NICE);
+        (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), nice);
     }
 }
 
-static void *slow_main(void *arg)
+static void *pool_main(void *arg)
 {
-    struct exec *exec = arg;
-    yield_to_messages();
+    struct pool *pool = arg;
+    struct exec *exec = pool->exec;
+    if (pool->options->nice > 0) {
+        yield_to_messages(pool->options->nice);
+    }
     struct work *work;
-    while ((work = queue_take(&exec->slows, 1)) != NULL) {
+    while ((work = pool_take(&pool->works)) != NULL) {
         struct db *db;
         /* Nothing was promised yet, and a queue of hashes would take half a minute. */
-        enum err e = queue_is_stopping(&exec->slows) ? ERR_BUSY : exec_read_begin(exec, &db);
+        enum err e = queue_is_stopping(&pool->works) ? ERR_BUSY : exec_read_begin(exec, &db);
         bool failed = e != ERR_OK;
         if (!failed) {
             db_set_deadline(db, 0);
@@ -309,11 +433,35 @@ static void *slow_main(void *arg)
     return NULL;
 }
 
+static void pool_start(struct exec *exec, struct pool *pool,
+                       const struct exec_pool_options *options)
+{
+    pool->exec = exec;
+    pool->options = options;
+    queue_init(&pool->works, options->queue_max);
+    while (pool->started < options->threads && pool->started < POOL_THREADS_MAX) {
+        if (pthread_create(&pool->threads[pool->started++], NULL, pool_main, pool) != 0) {
+            abort();
+        }
+    }
+}
+
+static void pool_stop(struct pool *pool)
+{
+    queue_stop(&pool->works);
+    for (int64_t i = 0; i < pool->started; i++) {
+        pthread_join(pool->threads[i], NULL);
+    }
+}
+
+/* ------- start and stop ------- */
+
 static enum err open_connection(struct exec *exec, bool read_only, struct db **db, struct arena *a,
                                 struct str *problem)
 {
     struct db_options options = {.queries = exec->options.queries,
                                  .read_only = read_only,
+                                 .same_as = read_only ? exec->writer : NULL,
                                  .busy_timeout_ms = exec->options.busy_timeout_ms};
     return db_open(exec->options.url, &options, db, a, problem);
 }
@@ -336,25 +484,26 @@ enum err exec_new(const struct exec_options *options, struct exec **out, struct 
         return e;
     }
     queue_init(&exec->writes, options->write_queue_max);
-    queue_init(&exec->slows, options->slow_queue_max);
     pthread_key_create(&exec->reader_key, reader_close);
     if (pthread_create(&exec->writer_thread, NULL, writer_main, exec) != 0) {
         abort();
     }
-    while (exec->slow_started < options->slow_threads && exec->slow_started < SLOW_THREADS_MAX) {
-        if (pthread_create(&exec->slow_threads[exec->slow_started++], NULL, slow_main, exec) != 0) {
-            abort();
-        }
+    for (size_t i = 0; i < EXEC_POOL_COUNT; i++) {
+        pool_start(exec, &exec->pools[i], &exec->options.pools[i]);
     }
     *out = exec;
     return ERR_OK;
 }
 
+struct db *exec_writer(struct exec *exec)
+{
+    return exec->writer;
+}
+
 void exec_stop(struct exec *exec)
 {
-    queue_stop(&exec->slows); /* slow work may still queue writes */
-    for (int64_t i = 0; i < exec->slow_started; i++) {
-        pthread_join(exec->slow_threads[i], NULL);
+    for (size_t i = 0; i < EXEC_POOL_COUNT; i++) { /* their work may still queue writes */
+        pool_stop(&exec->pools[i]);
     }
     queue_stop(&exec->writes);
     pthread_join(exec->writer_thread, NULL);
@@ -369,7 +518,9 @@ void exec_free(struct exec *exec)
     pthread_key_delete(exec->reader_key);
     db_close(exec->writer);
     queue_fini(&exec->writes);
-    queue_fini(&exec->slows);
+    for (size_t i = 0; i < EXEC_POOL_COUNT; i++) {
+        queue_fini(&exec->pools[i].works);
+    }
     free(exec);
 }
 
@@ -378,9 +529,14 @@ bool exec_write(struct exec *exec, struct work *work)
     return queue_put(&exec->writes, work);
 }
 
-bool exec_slow(struct exec *exec, struct work *work)
+bool exec_run(struct exec *exec, enum exec_pool pool, struct work *work)
 {
-    return queue_put(&exec->slows, work);
+    struct work *displaced;
+    bool taken = pool_put(&exec->pools[pool].works, work, &displaced);
+    if (displaced != NULL) {
+        displaced->done(displaced, ERR_BUSY, true);
+    }
+    return taken;
 }
 
 enum err exec_read_begin(struct exec *exec, struct db **out)
@@ -419,9 +575,11 @@ void exec_stats_get(struct exec *exec, struct exec_stats *out)
 {
     *out = (struct exec_stats){
         .write_queued = queue_length(&exec->writes),
-        .slow_queued = queue_length(&exec->slows),
         .batches = atomic_load(&exec->batches),
         .batched = atomic_load(&exec->batched),
         .failed_batches = atomic_load(&exec->failed_batches),
     };
+    for (size_t i = 0; i < EXEC_POOL_COUNT; i++) {
+        out->pool_queued[i] = queue_length(&exec->pools[i].works);
+    }
 }

@@ -2,12 +2,16 @@
  *
  *   reads   on the caller's thread, on that thread's own read-only connection, in one snapshot
  *   writes  queued to the writer: one thread, one connection, one transaction for all that wait
- *           (group commit). One that fails before it has written anything simply fails; one that has
- *           written undoes the batch, and the others run again without it
- *   slow    a small pool of lower priority with connections for reading: password hashes
+ *           (group commit). One that fails before it has written anything simply fails; one that
+ *           has written undoes the batch, and the others run again without it
+ *   pools   threads of their own with connections for reading, for what takes long: password
+ *           hashes, searches, pages of catching up. A pool takes turns between the `turn`s of its
+ *           works, so that nobody waits behind all that one client has queued
  *
- * A queue is bounded: submitting to a full one is refused at once. `done` is called after the
- * commit is on disk, on the executor's thread, exactly once for each accepted work.
+ * A queue is bounded: submitting to a full one is refused at once. (In a full pool the newest work
+ * of whoever has most queued gives way to another's first: it is done with ERR_BUSY, on the thread
+ * that submits.) `done` is called after the commit is on disk, on the executor's thread, exactly
+ * once for each accepted work.
  *
  * Locks: one mutex a queue, held only to link and unlink. */
 #pragma once
@@ -28,6 +32,17 @@ struct work {
      * threads belongs here: one wake-up then finds a batch of answers instead of one. */
     void (*release)(struct work *work);
     enum err result; /* the executor's own note between run and done */
+    void *context;   /* of who made it */
+    uint64_t turn;   /* for pools: whose it is, such as a hash of the client's address */
+    uint64_t order;  /* the executor's own */
+};
+
+enum exec_pool { EXEC_HASHES, EXEC_SEARCHES, EXEC_PAGES, EXEC_POOL_COUNT };
+
+struct exec_pool_options {
+    int64_t threads;
+    int64_t queue_max;
+    int nice; /* 0: as everybody; more: it gives way */
 };
 
 struct exec_options {
@@ -35,24 +50,28 @@ struct exec_options {
     struct db_queries queries;
     int64_t write_queue_max;
     int64_t write_batch_max;
-    int64_t slow_queue_max;
-    int64_t slow_threads;
+    struct exec_pool_options pools[EXEC_POOL_COUNT];
     int64_t busy_timeout_ms;
     int64_t read_timeout_ms;
     int query_raise_stamp; /* a query that raises the shard's counter and returns it as one row */
+    /* After each commit, before its replies go out; on the writer's thread. NULL: nobody. */
+    void (*committed)(void *context);
+    void *committed_context;
 };
 
 /* The database must exist and be migrated. */
 enum err exec_new(const struct exec_options *options, struct exec **out, struct arena *a,
                   struct str *problem) CHECKED;
-/* Takes no more work, finishes the writes that are queued, turns slow work away that has not begun
- * (ERR_BUSY), joins the threads. Reads go on. */
+/* The writer's connection, before the first exec_write: for what start-up has to write. */
+struct db *exec_writer(struct exec *exec);
+/* Takes no more work, finishes the writes that are queued, turns work of the pools away that has
+ * not begun (ERR_BUSY), joins the threads. Reads go on. */
 void exec_stop(struct exec *exec);
 /* After exec_stop, when no thread reads any more. */
 void exec_free(struct exec *exec);
 
 bool exec_write(struct exec *exec, struct work *work) CHECKED;
-bool exec_slow(struct exec *exec, struct work *work) CHECKED;
+bool exec_run(struct exec *exec, enum exec_pool pool, struct work *work) CHECKED;
 
 /* Begins a snapshot on this thread's connection, with the time limit for reads. */
 enum err exec_read_begin(struct exec *exec, struct db **db) CHECKED;
@@ -60,7 +79,7 @@ void exec_read_end(struct exec *exec, struct db *db);
 
 struct exec_stats {
     int64_t write_queued;
-    int64_t slow_queued;
+    int64_t pool_queued[EXEC_POOL_COUNT];
     int64_t batches;
     int64_t batched;
     int64_t failed_batches;

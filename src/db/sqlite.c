@@ -1,10 +1,12 @@
 /* SQLite: WAL, synchronous=FULL (a commit is on disk when it returns), foreign keys on.
  *
- * Two SQL functions beside SQLite's own: folded(text), and contains(text, needle) which is true
- * when the folded text contains the needle (already folded). */
+ * Two SQL functions beside SQLite's own: folded(text), and contains(text, needle, ...) which is true
+ * when the folded text contains each needle (already folded; NULL: none). The text is folded once for
+ * all of them. */
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -25,6 +27,8 @@ static const char *const own_text[] = {
 enum { LOOK_US = 1000000 };
 
 struct prepared {
+    dev_t device; /* of the file that is open */
+    ino_t inode;
     int64_t looked_us; /* steady clock */
     bool moved;
     sqlite3_stmt *own[COUNT_OF(own_text)];
@@ -47,6 +51,10 @@ static enum err classify(struct db *db, const char *what)
     case SQLITE_LOCKED:
     case SQLITE_INTERRUPT: return ERR_BUSY;
     case SQLITE_FULL: return ERR_STORAGE_FULL;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        log_error("the database file is damaged: stop, and put a backup in its place");
+        return ERR_UNAVAILABLE;
     case SQLITE_READONLY:
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN: return ERR_UNAVAILABLE;
@@ -81,15 +89,21 @@ static void sql_folded(sqlite3_context *context, int count, sqlite3_value **valu
     arena_fini(&a);
 }
 
+static bool text_contains(struct str text, struct str needle)
+{
+    return needle.n == 0 || (text.n >= needle.n && text.p != NULL &&
+                             memmem(text.p, text.n, needle.p, needle.n) != NULL);
+}
+
 static void sql_contains(sqlite3_context *context, int count, sqlite3_value **values)
 {
-    (void)count;
+    bool found = count > 0;
     struct arena a;
     arena_init(&a);
-    struct str text = utf8_fold(&a, value_text(values[0]));
-    struct str needle = value_text(values[1]);
-    bool found = needle.n == 0 || (text.n >= needle.n && text.p != NULL &&
-                                   memmem(text.p, text.n, needle.p, needle.n) != NULL);
+    struct str text = found ? utf8_fold(&a, value_text(values[0])) : STR_NULL;
+    for (int i = 1; i < count && found; i++) {
+        found = text_contains(text, value_text(values[i]));
+    }
     sqlite3_result_int(context, found);
     arena_fini(&a);
 }
@@ -99,8 +113,8 @@ static enum err add_functions(struct db *db)
     const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
     if (sqlite3_create_function(db->handle, "folded", 1, flags, NULL, sql_folded, NULL, NULL) !=
             SQLITE_OK ||
-        sqlite3_create_function(db->handle, "contains", 2, flags, NULL, sql_contains, NULL, NULL) !=
-            SQLITE_OK) {
+        sqlite3_create_function(db->handle, "contains", -1, flags, NULL, sql_contains, NULL,
+                                NULL) != SQLITE_OK) {
         return classify(db, "create_function");
     }
     return ERR_OK;
@@ -121,6 +135,22 @@ static enum err sqlite_script(struct db *db, const char *sql, struct arena *a, s
 static void configure(void)
 {
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+/* Which file is it? False: not the one that options.same_as has. */
+static bool note_file(struct db *db)
+{
+    struct prepared *own = db->prepared;
+    const struct db *same_as = db->options.same_as;
+    struct stat file = {0};
+    (void)stat(sqlite3_db_filename(db->handle, "main"), &file);
+    own->device = file.st_dev;
+    own->inode = file.st_ino;
+    if (same_as == NULL) {
+        return true;
+    }
+    const struct prepared *other = same_as->prepared;
+    return own->device == other->device && own->inode == other->inode;
 }
 
 static enum err sqlite_open(struct db *db, const char *path, struct arena *a, struct str *problem)
@@ -145,6 +175,10 @@ static enum err sqlite_open(struct db *db, const char *path, struct arena *a, st
     (void)sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     db->prepared = mem_alloc_zero(sizeof(struct prepared) +
                                   db->options.queries.count * sizeof(sqlite3_stmt *));
+    if (!note_file(db)) { /* before anything is read, or taken over from a log beside it */
+        *problem = arena_printf(a, "The database %s was replaced under the server.", path);
+        return ERR_UNAVAILABLE;
+    }
     enum err e = add_functions(db);
     if (e != ERR_OK) {
         *problem = STR("Cannot set the database up.");

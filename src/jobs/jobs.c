@@ -6,12 +6,16 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "chat/account.h"
 #include "chat/participant.h"
+#include "store/change.h"
+#include "store/demotion.h"
 #include "store/erasure.h"
 #include "store/idempotency.h"
+#include "store/ticket.h"
 
 /* A piece of 500 messages takes the writer some milliseconds; then others have their turn. */
-enum { PIECE = 500, PAUSE_MS = 20, LOOK_MS = 2000, PURGE_MS = 60 * 1000 };
+enum { PIECE = 500, CUT_PIECE = 4000, PAUSE_MS = 20, LOOK_MS = 2000, PURGE_MS = 60 * 1000 };
 
 static const int64_t hour_us = 3600 * US_PER_SECOND;
 
@@ -20,7 +24,6 @@ struct jobs {
     pthread_t thread;
     pthread_mutex_t lock; /* guards the fields up to the next blank line */
     pthread_cond_t changed;
-    bool poked;
     bool stopping;
 
     int64_t next_purge_us; /* steady clock; the thread's own */
@@ -35,6 +38,7 @@ struct piece {
     bool done; /* under jobs->lock */
     enum err result;
 
+    struct uuid user_id;
     struct erasure erasure;
     struct list_key at;   /* all before it is erased and committed */
     struct list_key next; /* what `at` becomes with the commit */
@@ -56,17 +60,14 @@ static struct timespec in_ms(int64_t ms)
     return at;
 }
 
-/* Until the time is over or, if it matters, somebody has poked. False: it is time to stop. */
-static bool wait(struct jobs *jobs, int64_t ms, bool wake_by_poke)
+/* Until the time is over. False: it is time to stop. */
+static bool wait(struct jobs *jobs, int64_t ms)
 {
     struct timespec until = in_ms(ms);
     int code = 0;
     pthread_mutex_lock(&jobs->lock);
-    while (!jobs->stopping && !(wake_by_poke && jobs->poked) && code == 0) {
+    while (!jobs->stopping && code == 0) {
         code = pthread_cond_timedwait(&jobs->changed, &jobs->lock, &until);
-    }
-    if (wake_by_poke) {
-        jobs->poked = false;
     }
     bool go_on = !jobs->stopping;
     pthread_mutex_unlock(&jobs->lock);
@@ -123,7 +124,7 @@ static void do_pieces(struct jobs *jobs, struct piece *piece, const char *what)
     arena_init(&piece->arena);
     do {
         e = do_piece(piece);
-    } while (e == ERR_OK && piece->more && wait(jobs, PAUSE_MS, false));
+    } while (e == ERR_OK && piece->more && wait(jobs, PAUSE_MS));
     if (e != ERR_OK) {
         log_warning("background work put off what=%s code=%s", what, err_code(e));
     }
@@ -179,27 +180,69 @@ static bool erase_one(struct jobs *jobs)
     return piece.result == ERR_OK && !piece.more;
 }
 
-static int64_t answers_before_us(const struct jobs *jobs)
+/* An ended session is still worth an answer of its own for a while. */
+static struct purge_times purge_before(const struct jobs *jobs)
 {
-    return clock_now_us() - jobs->app->conf->idempotency_hours * hour_us;
+    const struct conf *conf = jobs->app->conf;
+    int64_t now_us = clock_now_us();
+    return (struct purge_times){
+        .answers_us = now_us - conf->idempotency_hours * hour_us,
+        .sessions_us = now_us - 24 * hour_us,
+        .tickets_us = now_us - hour_us, /* whatever the clock does meanwhile */
+        .changes_us = now_us - conf->changes_keep_days * 24 * hour_us,
+    };
 }
 
-/* An ended session is still worth an answer of its own for a while. */
-static int64_t sessions_before_us(void)
+static enum err demote_piece(struct piece *piece, struct db *db, int64_t stamp)
 {
-    return clock_now_us() - 24 * hour_us;
+    struct call call = {.db = db, .arena = &piece->arena, .now_us = clock_now_us(), .stamp = stamp};
+    bool over = true;
+    enum err e = chat_account_demote_step(&call, piece->user_id, PIECE, &over);
+    piece->more = !over;
+    return e;
+}
+
+static bool find_demotion(struct jobs *jobs, struct uuid *user_id)
+{
+    struct db *db;
+    bool found = false;
+    enum err e = exec_read_begin(jobs->app->exec, &db);
+    if (e == ERR_OK) {
+        e = store_demotion_next(db, user_id, &found);
+        exec_read_end(jobs->app->exec, db);
+    }
+    return e == ERR_OK && found;
+}
+
+static bool demote_one(struct jobs *jobs)
+{
+    struct piece piece = {.run = demote_piece};
+    if (!find_demotion(jobs, &piece.user_id)) {
+        return false;
+    }
+    do_pieces(jobs, &piece, "demotion");
+    return piece.result == ERR_OK && !piece.more;
 }
 
 static enum err purge_piece(struct piece *piece, struct db *db, int64_t stamp)
 {
+    const struct purge_times before = purge_before(piece->jobs);
     int64_t answers = 0;
     int64_t sessions = 0;
+    int64_t tickets = 0;
+    int64_t changes = 0;
     (void)stamp;
-    enum err e = store_idempotency_purge(db, answers_before_us(piece->jobs), PIECE, &answers);
+    enum err e = store_idempotency_purge(db, before.answers_us, PIECE, &answers);
     if (e == ERR_OK) {
-        e = store_purge_sessions(db, sessions_before_us(), PIECE, &sessions);
+        e = store_purge_sessions(db, before.sessions_us, PIECE, &sessions);
     }
-    piece->more = answers == PIECE || sessions == PIECE;
+    if (e == ERR_OK) {
+        e = store_ticket_purge(db, before.tickets_us, PIECE, &tickets);
+    }
+    if (e == ERR_OK) {
+        e = store_change_cut(db, before.changes_us, CUT_PIECE, &changes);
+    }
+    piece->more = answers == PIECE || sessions == PIECE || tickets == PIECE || changes == CUT_PIECE;
     return e;
 }
 
@@ -214,7 +257,8 @@ static bool is_purge_due(struct jobs *jobs)
     jobs->next_purge_us = now_us + PURGE_MS * INT64_C(1000);
     enum err e = exec_read_begin(jobs->app->exec, &db);
     if (e == ERR_OK) {
-        e = store_purge_any(db, answers_before_us(jobs), sessions_before_us(), &any);
+        const struct purge_times before = purge_before(jobs);
+        e = store_purge_any(db, &before, &any);
         exec_read_end(jobs->app->exec, db);
     }
     return e == ERR_OK && any;
@@ -223,14 +267,16 @@ static bool is_purge_due(struct jobs *jobs)
 static void *jobs_main(void *arg)
 {
     struct jobs *jobs = arg;
-    while (wait(jobs, LOOK_MS, true)) {
-        while (erase_one(jobs) && wait(jobs, PAUSE_MS, false)) {
+    do { /* at once: an earlier process may have left something */
+        while (erase_one(jobs) && wait(jobs, PAUSE_MS)) {
+        }
+        while (demote_one(jobs) && wait(jobs, PAUSE_MS)) {
         }
         if (is_purge_due(jobs)) {
             struct piece piece = {.run = purge_piece};
             do_pieces(jobs, &piece, "purge");
         }
-    }
+    } while (wait(jobs, LOOK_MS));
     return NULL;
 }
 
@@ -241,7 +287,6 @@ struct jobs *jobs_start(struct app *app)
     struct jobs *jobs = mem_alloc_zero(sizeof(*jobs));
     pthread_condattr_t steady;
     jobs->app = app;
-    jobs->poked = true; /* an earlier process may have left something */
     pthread_mutex_init(&jobs->lock, NULL);
     pthread_condattr_init(&steady);
     pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
@@ -251,14 +296,6 @@ struct jobs *jobs_start(struct app *app)
         abort();
     }
     return jobs;
-}
-
-void jobs_poke(struct jobs *jobs)
-{
-    pthread_mutex_lock(&jobs->lock);
-    jobs->poked = true;
-    pthread_cond_broadcast(&jobs->changed);
-    pthread_mutex_unlock(&jobs->lock);
 }
 
 void jobs_stop(struct jobs *jobs)

@@ -8,7 +8,9 @@
 #include "db/exec.h"
 #include "http/server.h"
 
+struct hub;
 struct router;
+struct sync;
 struct throttle;
 
 /* Counters for /metrics. */
@@ -23,13 +25,20 @@ struct app {
     const struct conf *conf;
     struct chat_limits limits;
     struct exec *exec;
+    struct sync *sync;
+    struct hub *hub;
     struct http_server *server;
     struct router *router;
     struct throttle *throttle;
     struct app_metrics metrics;
+    uint64_t seed; /* random: for hashes of what clients choose */
     atomic_bool stopping;
 };
 
 /* Handlers of the HTTP server; `context` is the struct app. */
 void serve_handle(struct http_exchange *x, void *context);
 void serve_sent(struct http_exchange *x, void *context);
+/* The same of an exchange without a connection; see serve/inner.h. `caller` lives as long as it. */
+struct inner_caller;
+void serve_handle_inner(struct http_exchange *x, struct app *app,
+                        const struct inner_caller *caller);

@@ -30,7 +30,7 @@ struct field {
     int64_t min, max;    /* characters of text (max 0: no limit but the body's), bytes of objects,
                              value of integers (both 0: any), length of lists */
     const char *choices; /* "guest,host" */
-    bool scans;          /* a filter that looks through texts: its request runs on the slow pool */
+    bool scans;          /* a filter that looks through texts: its request runs apart, see exec.h */
     const char *help;    /* one line for people */
     const char
         *refuse_prefix; /* other keys that begin so are an error of this field, not ignored */

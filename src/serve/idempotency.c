@@ -7,7 +7,7 @@ enum { KEY_MAX = 255 };
 
 static bool applies(const struct req *r)
 {
-    return r->route->idempotent && r->idempotency_key.p != NULL && r->call.me != NULL;
+    return r->route->may_replay != NULL && r->idempotency_key.p != NULL && r->call.me != NULL;
 }
 
 static void digests(const struct req *r, uint8_t request[SHA256_SIZE], uint8_t body[SHA256_SIZE])
@@ -44,6 +44,11 @@ enum err idempotency_find(struct req *r, bool *replayed)
     if (!str_eq(kept.body_digest, str_of_bytes(body, sizeof(body)))) {
         return ERR_IDEMPOTENCY;
     }
+    r->created = kept.object_id;
+    e = r->route->may_replay(r);
+    if (e != ERR_OK) {
+        return e;
+    }
     r->status = (int)kept.status;
     r->replay = true;
     *replayed = true;
@@ -59,7 +64,12 @@ enum err idempotency_keep(struct req *r)
         return ERR_OK;
     }
     digests(r, request, body);
-    struct kept_answer kept = {str_of_bytes(body, sizeof(body)), r->status, buf_view(&r->x->out)};
+    struct kept_answer kept = {
+        .body_digest = str_of_bytes(body, sizeof(body)),
+        .status = r->status,
+        .object_id = r->created,
+        .answer = buf_view(&r->x->out),
+    };
     return store_idempotency_add(r->call.db, r->user.id, str_of_bytes(request, sizeof(request)),
                                  &kept, r->call.now_us);
 }

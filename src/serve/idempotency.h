@@ -5,7 +5,8 @@
 
 #include "serve/route.h"
 
-/* Before the handler, once the object is authorised. *replayed: r holds the kept answer. */
+/* Before the handler, once the object is authorised. *replayed: r holds the kept answer, which the
+ * caller may still see; else the failure says why not. */
 enum err idempotency_find(struct req *r, bool *replayed) CHECKED;
 /* After a handler that succeeded. */
 enum err idempotency_keep(struct req *r) CHECKED;

@@ -39,6 +39,11 @@ static enum err bad_token(struct req *r, const char *message)
     return ERR_TOKEN_INVALID;
 }
 
+static enum err told(struct req *r, enum err e)
+{
+    return e == ERR_TOKEN_INVALID ? bad_token(r, "Token is invalid or expired") : e;
+}
+
 static enum err identify_bearer(struct req *r, struct str token)
 {
     struct jwt_claims claims;
@@ -57,8 +62,48 @@ static enum err identify_bearer(struct req *r, struct str token)
     if (claims.token_type != TOKEN_ACCESS) {
         return bad_token(r, "Token has wrong type");
     }
-    enum err e = chat_identify_jwt(&r->call, &claims, &r->user, &r->session);
-    return e == ERR_TOKEN_INVALID ? bad_token(r, "Token is invalid or expired") : e;
+    r->auth_expires_us = claims.exp * US_PER_SECOND;
+    return told(r, chat_identify_jwt(&r->call, &claims, &r->user, &r->session));
+}
+
+/* What is in a ticket stands for the session whose access token it was bought with. */
+static enum err identify_session(struct req *r, struct uuid session_id, struct uuid user_id)
+{
+    const struct jwt_claims claims = {
+        .token_type = TOKEN_ACCESS, .sid = session_id, .user_id = user_id};
+    return told(r, chat_identify_jwt(&r->call, &claims, &r->user, &r->session));
+}
+
+static int64_t lifetime_us(const struct req *r)
+{
+    return r->app->limits.access_lifetime_s * US_PER_SECOND;
+}
+
+static enum err identify_ticket(struct req *r)
+{
+    struct jwt_claims claims;
+    struct str ticket = query_get(&r->query, STR("ticket"));
+    enum jwt_result result = jwt_check(r->arena, r->app->limits.secret_key, ticket,
+                                       clock_now_us() / US_PER_SECOND, &claims);
+    if (result != JWT_OK || claims.token_type != TOKEN_TICKET) {
+        return bad_token(r, "Token is invalid or expired");
+    }
+    enum err e = identify_session(r, claims.sid, claims.user_id);
+    r->ticket_id = claims.jti;
+    r->ticket_expires_at = claims.exp * US_PER_SECOND;
+    if (r->session.kind != SESSION_TOKEN) {
+        r->auth_expires_us = r->session.issued_at + lifetime_us(r);
+    }
+    return e;
+}
+
+static enum err identify_inner(struct req *r)
+{
+    const struct inner_caller *caller = r->inner;
+    if (uuid_is_zero(caller->session_id)) {
+        return chat_identify_again(&r->call, caller->session_id, caller->user_id, &r->user);
+    }
+    return identify_session(r, caller->session_id, caller->user_id);
 }
 
 static enum err identify_token(struct req *r, struct str key)
@@ -103,19 +148,46 @@ static enum err identify_basic(struct req *r, struct str encoded)
         r->detail = STR("Invalid username/password.");
         return ERR_AUTH_FAILED;
     }
+    r->auth_expires_us = r->call.now_us + lifetime_us(r);
     return e;
+}
+
+bool identify_by_ticket(const struct req *r)
+{
+    return r->route != NULL && r->route->ticket && r->authorization.p == NULL &&
+           query_get(&r->query, STR("ticket")).n > 0;
+}
+
+bool identify_reads(const struct req *r)
+{
+    return r->inner != NULL || identify_by_ticket(r) || identify_scheme(r) != SCHEME_NONE;
+}
+
+static enum err identify_header(struct req *r)
+{
+    struct str rest;
+    (void)first_word(r->authorization, &rest);
+    switch (identify_scheme(r)) {
+    case SCHEME_BEARER: return identify_bearer(r, rest);
+    case SCHEME_TOKEN: return identify_token(r, rest);
+    case SCHEME_BASIC: return identify_basic(r, rest);
+    case SCHEME_NONE: break;
+    }
+    return ERR_OK;
 }
 
 enum err identify(struct req *r)
 {
-    struct str rest;
-    (void)first_word(r->authorization, &rest);
     enum err e = ERR_OK;
-    switch (identify_scheme(r)) {
-    case SCHEME_NONE: return ERR_OK;
-    case SCHEME_BEARER: e = identify_bearer(r, rest); break;
-    case SCHEME_TOKEN: e = identify_token(r, rest); break;
-    case SCHEME_BASIC: e = identify_basic(r, rest); break;
+    if (!identify_reads(r)) {
+        return e;
+    }
+    if (r->inner != NULL) {
+        e = identify_inner(r);
+    } else if (identify_by_ticket(r)) {
+        e = identify_ticket(r);
+    } else {
+        e = identify_header(r);
     }
     if (e == ERR_OK) {
         r->call.me = &r->user;
@@ -129,6 +201,5 @@ enum err identify_again(struct req *r)
     if (r->call.me == NULL) {
         return ERR_OK;
     }
-    enum err e = chat_identify_again(&r->call, r->session.id, r->user.id, &r->user);
-    return e == ERR_TOKEN_INVALID ? bad_token(r, "Token is invalid or expired") : e;
+    return told(r, chat_identify_again(&r->call, r->session.id, r->user.id, &r->user));
 }

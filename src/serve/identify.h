@@ -8,8 +8,14 @@ enum scheme { SCHEME_NONE, SCHEME_BEARER, SCHEME_TOKEN, SCHEME_BASIC };
 /* Which scheme the header names; others count as none, as DRF's authenticators pass them over. */
 enum scheme identify_scheme(const struct req *r);
 
-/* Sets r->user, r->session, r->call.me. Anonymous is no error here. r->call.db must be in a
- * transaction. Basic takes as long as a password hash: on the slow pool only. */
+/* Has he shown a ticket, on a route that takes one? */
+bool identify_by_ticket(const struct req *r);
+
+/* Does it need r->call.db? */
+bool identify_reads(const struct req *r);
+
+/* Sets r->user, r->session, r->call.me, r->auth_expires_us. Anonymous is no error here. r->call.db
+ * must be in a transaction. Basic takes as long as a password hash: on the pool for hashes only. */
 enum err identify(struct req *r) CHECKED;
 
 /* Is the caller still who he was when the request was queued? In the transaction that writes. */

@@ -173,19 +173,26 @@ static void check_pk(struct check *c, const struct raw *raw)
     }
 }
 
-static void check_int(struct check *c, const struct raw *raw)
+static void check_range(struct check *c)
 {
     const struct field *f = c->field;
-    struct str text;
     bool limited = f->min != 0 || f->max != 0;
-    if (!raw_text(c->r, raw, &text) || !str_to_i64(str_trim(text), &c->value->n)) {
-        wrong(c, STR("A valid integer is required."));
-    } else if (limited && c->value->n < f->min) {
+    if (limited && c->value->n < f->min) {
         wrong(c, arena_printf(c->r->arena, "Ensure this value is greater than or equal to %lld.",
                               (long long)f->min));
     } else if (limited && c->value->n > f->max) {
         wrong(c, arena_printf(c->r->arena, "Ensure this value is less than or equal to %lld.",
                               (long long)f->max));
+    }
+}
+
+static void check_int(struct check *c, const struct raw *raw)
+{
+    struct str text;
+    if (!raw_text(c->r, raw, &text) || !str_to_i64(str_trim(text), &c->value->n)) {
+        wrong(c, STR("A valid integer is required."));
+    } else {
+        check_range(c);
     }
 }
 
@@ -542,6 +549,8 @@ static void read_filter(struct check *c, struct str text)
     case FIELD_INT:
         if (!str_to_i64(trimmed, &v->n)) {
             wrong(c, STR("Enter a whole number."));
+        } else {
+            check_range(c);
         }
         break;
     case FIELD_BOOL:

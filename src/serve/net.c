@@ -136,3 +136,16 @@ bool net_host_allowed(struct str text, const char *list)
     }
     return false;
 }
+
+uint64_t net_turn(struct str text, uint64_t seed)
+{
+    struct {
+        uint64_t seed;
+        struct address address;
+    } key = {.seed = seed};
+    bool is_v4 = false;
+    if (parse_address(text, &key.address, &is_v4) && !is_v4) {
+        memset(key.address.b + 8, 0, 8);
+    }
+    return str_hash((struct str){(const char *)&key, sizeof(key)});
+}

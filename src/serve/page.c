@@ -199,8 +199,13 @@ void pager_open(struct pager *p, struct list_key first, struct list_key last)
     json_field_open_array(o, "results");
 }
 
-void pager_close(struct pager *p)
+void pager_close_rows(struct pager *p)
 {
     json_close_array(&p->r->out);
+}
+
+void pager_close(struct pager *p)
+{
+    pager_close_rows(p);
     json_close_object(&p->r->out);
 }

@@ -61,3 +61,5 @@ size_t pager_index(const struct pager *p, size_t n, size_t i);
 /* Opens the envelope up to "results": [ ; keys of the first and last row shown (any if none). */
 void pager_open(struct pager *p, struct list_key first, struct list_key last);
 void pager_close(struct pager *p);
+/* Closes "results" alone: more fields may follow, and json_close_object() ends the list. */
+void pager_close_rows(struct pager *p);

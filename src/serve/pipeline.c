@@ -3,144 +3,37 @@
  *   route, host, preflight, negotiation     HTTP thread
  *   identify, authorise, throttle, method   HTTP thread, in a read snapshot
  *   decode body and query                   the same
- *   READ   object, handler                  the same; the reply goes out at once
- *   WRITE  [slow stage: the slow pool]      then the writer: the caller again, object, kept
+ *   READ   object, handler                  the same; the reply goes out at once, or after the
+ *                                           writer has stored what r->confirm wants
+ *   WRITE  [slow stage: pool for hashes]    then the writer: the caller again, object, kept
  *          answer, handler, commit; the reply goes out after the commit
  *
  * With Basic the password hash comes first, and some filters look through texts: then the whole
- * first part runs on the slow pool. */
+ * first part runs on a pool. A handler may take the exchange over (r->take) for answers that are
+ * not one body. Requests over a socket (serve/inner.h) come the same way, without a connection. */
 #include <stddef.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "chat/access.h"
-#include "chat/session.h"
-#include "crypto/random.h"
 #include "http/charset.h"
 #include "serve/app.h"
 #include "serve/idempotency.h"
 #include "serve/identify.h"
+#include "serve/inner.h"
 #include "serve/input.h"
+#include "serve/intake.h"
 #include "serve/net.h"
 #include "serve/options.h"
 #include "serve/rates.h"
 #include "serve/reply.h"
 #include "serve/router.h"
+#include "serve/touch.h"
 
-enum { TOUCH_INTERVAL_S = 60, REQUEST_ID_MAX = 128 };
-
-static const struct renderer renderers[] = {{{"application/json", 16}, {"json", 4}}};
-
-/* --- what the request says of itself ----------------------------------------------------- */
-
-static bool is_safe_id(struct str id)
-{
-    for (size_t i = 0; i < id.n; i++) {
-        char c = id.p[i];
-        bool safe = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                    strchr("-_.:/+=", c) != NULL;
-        if (c == '\0' || !safe) {
-            return false;
-        }
-    }
-    return id.n > 0 && id.n <= REQUEST_ID_MAX;
-}
-
-static struct str request_id(struct req *r)
-{
-    struct str sent = http_request_header(r->x, "X-Request-ID");
-    if (is_safe_id(sent)) {
-        return arena_copy(r->arena, sent);
-    }
-    char *text = arena_alloc(r->arena, UUID_TEXT + 1);
-    uuid_format(random_uuid_v7(), text);
-    return (struct str){text, UUID_TEXT};
-}
-
-/* The last address in X-Forwarded-For that is not one of our proxies. */
-static struct str client_address(struct req *r)
-{
-    const char *proxies = r->app->conf->trusted_proxies;
-    struct str peer = r->x->peer;
-    if (!net_address_in(peer, proxies)) {
-        return peer;
-    }
-    struct str rest = http_request_header_all(r->x, "X-Forwarded-For");
-    struct str found = peer;
-    while (rest.n > 0) {
-        size_t cut = rest.n;
-        while (cut > 0 && rest.p[cut - 1] != ',') {
-            cut--;
-        }
-        struct str hop = str_trim((struct str){rest.p + cut, rest.n - cut});
-        rest.n = cut > 0 ? cut - 1 : 0;
-        if (!net_is_address(hop)) {
-            break;
-        }
-        found = hop;
-        if (!net_address_in(hop, proxies)) {
-            break;
-        }
-    }
-    return arena_copy(r->arena, found);
-}
-
-static void set_base_url(struct req *r, struct str host)
-{
-    const struct conf *conf = r->app->conf;
-    if (conf->public_url[0] != '\0') {
-        r->base_url = str_of(conf->public_url);
-        return;
-    }
-    const char *scheme = "http";
-    if (net_address_in(r->x->peer, conf->trusted_proxies) &&
-        str_eq_nocase(http_request_header(r->x, "X-Forwarded-Proto"), STR("https"))) {
-        scheme = "https";
-    }
-    r->base_url = arena_printf(r->arena, "%s://%.*s", scheme, STR_ARG(host));
-}
-
-/* Headers are read on the HTTP thread, all that anybody may need later. */
-static struct req *req_new(struct http_exchange *x, struct app *app)
-{
-    struct req *r = ARENA_NEW(&x->arena, struct req);
-    r->x = x;
-    r->app = app;
-    r->arena = &x->arena;
-    x->app = r;
-    r->request_id = request_id(r);
-    r->authorization = http_request_header_all(x, "Authorization");
-    r->content_type = http_request_header(x, "Content-Type");
-    r->idempotency_key = http_request_header(x, "Idempotency-Key");
-    r->if_match = http_request_header(x, "If-Match");
-    r->user_agent = charset_repair(r->arena, http_request_header(x, "User-Agent"));
-    r->origin = http_request_header(x, "Origin");
-    r->address = client_address(r);
-    r->call = (struct call){.arena = r->arena,
-                            .now_us = clock_now_us(),
-                            .limits = &app->limits,
-                            .problems = &r->problems};
-    reply_reset(r);
-    return r;
-}
+static const struct renderer json_renderer = {{"application/json", 16}, {"json", 4}};
 
 /* --- before the database ----------------------------------------------------------------- */
-
-static enum err check_host(struct req *r)
-{
-    struct str host = http_request_header_all(r->x, "Host"); /* two are none */
-    if (net_address_in(r->x->peer, r->app->conf->trusted_proxies)) {
-        struct str forwarded = http_request_header(r->x, "X-Forwarded-Host");
-        host = forwarded.p != NULL ? forwarded : host;
-    }
-    if (!net_host_allowed(host, r->app->conf->allowed_hosts)) {
-        r->detail = STR("Invalid HTTP_HOST header. You may need to add it to ALLOWED_HOSTS.");
-        return ERR_BAD_HOST;
-    }
-    set_base_url(r, host);
-    return ERR_OK;
-}
 
 static enum err choose_format(struct req *r, struct str suffix)
 {
@@ -150,8 +43,12 @@ static enum err choose_format(struct req *r, struct str suffix)
     }
     /* ?format= wins over Accept; what it names must exist. */
     struct str accept = http_request_header_all(r->x, "Accept");
-    enum err e = accept_choose(accept, format, renderers, COUNT_OF(renderers), &r->accept);
-    return e;
+    struct renderer renderers[] = {json_renderer, {STR_NULL, STR_NULL}};
+    size_t count = 1;
+    if (r->route != NULL && r->route->media_type != NULL) {
+        renderers[count++].media_type = str_of(r->route->media_type);
+    }
+    return accept_choose(accept, format, renderers, count, &r->accept);
 }
 
 static enum err find_route(struct req *r)
@@ -226,54 +123,6 @@ static void count_failed_login(struct req *r, enum err e)
 {
     if (r->route->throttle == THROTTLE_LOGIN && (e == ERR_BAD_LOGIN || e == ERR_INVALID)) {
         rates_login_failed(r);
-    }
-}
-
-struct touch {
-    struct work work;
-    struct arena arena;
-    const struct chat_limits *limits;
-    struct uuid session_id;
-    struct uuid user_id;
-};
-
-static enum err touch_run(struct work *work, struct db *db, int64_t stamp)
-{
-    struct touch *touch = (struct touch *)work;
-    struct call call = {.db = db,
-                        .arena = &touch->arena,
-                        .now_us = clock_now_us(),
-                        .stamp = stamp,
-                        .limits = touch->limits};
-    return chat_session_touch(&call, touch->session_id, touch->user_id);
-}
-
-static void touch_done(struct work *work, enum err e, bool batch_failed)
-{
-    struct touch *touch = (struct touch *)work;
-    (void)e;
-    (void)batch_failed;
-    arena_fini(&touch->arena);
-    free(touch);
-}
-
-/* "Last used" is written once a minute, beside the request. */
-static void touch_session(struct req *r)
-{
-    bool due = r->call.me != NULL && !uuid_is_zero(r->session.id) &&
-               r->call.now_us - r->session.last_used_at > TOUCH_INTERVAL_S * US_PER_SECOND;
-    if (!due) {
-        return;
-    }
-    struct touch *touch = mem_alloc_zero(sizeof(*touch));
-    touch->work.run = touch_run;
-    touch->work.done = touch_done;
-    touch->limits = &r->app->limits;
-    touch->session_id = r->session.id;
-    touch->user_id = r->user.id;
-    arena_init(&touch->arena);
-    if (!exec_write(r->app->exec, &touch->work)) {
-        touch_done(&touch->work, ERR_BUSY, true);
     }
 }
 
@@ -390,13 +239,32 @@ static enum err write_run(struct work *work, struct db *db, int64_t stamp)
     return run_write(r);
 }
 
-/* The answer is written already; it goes out once the audit log says who got it. */
-static enum err note_run(struct work *work, struct db *db, int64_t stamp)
+/* The answer is written already; it goes out once this is stored: a ticket is used, or the audit
+ * log says who was shown what. */
+static enum err confirm_run(struct work *work, struct db *db, int64_t stamp)
 {
     struct req *r = req_of(work);
     r->call.db = db;
     r->call.stamp = stamp;
-    return chat_audit_noted(&r->call);
+    enum err e = r->confirm != NULL ? r->confirm(r) : ERR_OK;
+    return e == ERR_OK ? chat_audit_noted(&r->call) : e;
+}
+
+static void take_over(struct http_exchange *x)
+{
+    struct req *r = x->app;
+    r->taken = true;
+    r->take(r);
+}
+
+/* Of an exchange that is deferred. */
+static void finish(struct req *r)
+{
+    if (r->take != NULL) {
+        http_continue(r->x, take_over);
+    } else {
+        http_reply(r->x);
+    }
 }
 
 static void write_done(struct work *work, enum err e, bool batch_failed)
@@ -410,12 +278,15 @@ static void write_done(struct work *work, enum err e, bool batch_failed)
     } else {
         count_failed_login(r, e);
     }
-    reply_make(r, e == ERR_OK ? r->kept_error : e);
+    e = e == ERR_OK ? r->kept_error : e;
+    if (e != ERR_OK || r->take == NULL) {
+        reply_make(r, e); /* an error takes nothing over */
+    }
 }
 
 static void write_release(struct work *work)
 {
-    http_reply(req_of(work)->x);
+    finish(req_of(work));
 }
 
 /* Queues the request to the writer; the exchange is deferred. */
@@ -424,6 +295,17 @@ static void submit_write(struct req *r,
 {
     r->work = (struct work){.run = run, .done = write_done, .release = write_release};
     if (!exec_write(r->app->exec, &r->work)) {
+        reply_send(r, ERR_BUSY);
+    }
+}
+
+/* Queues the request to a pool, where addresses take turns; the exchange is deferred. */
+static void submit_to(struct req *r, enum exec_pool pool,
+                      enum err (*run)(struct work *work, struct db *db, int64_t stamp),
+                      void (*done)(struct work *work, enum err e, bool batch_failed))
+{
+    r->work = (struct work){.run = run, .done = done, .turn = net_turn(r->address, r->app->seed)};
+    if (!exec_run(r->app->exec, pool, &r->work)) {
         reply_send(r, ERR_BUSY);
     }
 }
@@ -457,16 +339,13 @@ static void slow_done(struct work *work, enum err e, bool batch_failed)
 /* The exchange is deferred already. */
 static void submit_slow(struct req *r)
 {
-    r->work = (struct work){.run = slow_run, .done = slow_done};
-    if (!exec_slow(r->app->exec, &r->work)) {
-        reply_send(r, ERR_BUSY);
-    }
+    submit_to(r, EXEC_HASHES, slow_run, slow_done);
 }
 
 /* --- the two ways in ------------------------------------------------------------------------ */
 
 /* Admits the request and, unless the writer must do it, answers it. *to_writer: it is admitted, its
- * input is good, and it has still to run; or it was a read that the audit log must know of. */
+ * input is good, and it has still to run; or it was a read of which something must be stored. */
 static enum err admit_and_read(struct req *r, bool *to_writer)
 {
     *to_writer = false;
@@ -479,7 +358,7 @@ static enum err admit_and_read(struct req *r, bool *to_writer)
     r->detail = STR_NULL;
     if (r->route->db != ROUTE_WRITE) {
         e = run_read(r);
-        *to_writer = e == ERR_OK && r->call.noted.action != NULL;
+        *to_writer = e == ERR_OK && (r->call.noted.action != NULL || r->confirm != NULL);
         return e;
     }
     if (r->body_error != ERR_OK || r->problems.first != NULL) {
@@ -496,7 +375,7 @@ static void go_on_writing(struct req *r)
     if (r->route->slow != NULL) {
         submit_slow(r);
     } else {
-        submit_write(r, r->route->db == ROUTE_WRITE ? write_run : note_run);
+        submit_write(r, r->route->db == ROUTE_WRITE ? write_run : confirm_run);
     }
 }
 
@@ -515,25 +394,23 @@ static void apart_done(struct work *work, enum err e, bool batch_failed)
     (void)batch_failed;
     if (e == ERR_OK && r->to_writer) {
         go_on_writing(r);
+    } else if (e == ERR_OK && r->take != NULL) {
+        finish(r);
     } else {
         reply_send(r, e);
     }
 }
 
-static void handle_apart(struct req *r)
+static void handle_apart(struct req *r, enum exec_pool pool)
 {
-    r->work = (struct work){.run = apart_run, .done = apart_done};
     http_defer(r->x);
-    if (!exec_slow(r->app->exec, &r->work)) {
-        reply_send(r, ERR_BUSY);
-    }
+    submit_to(r, pool, apart_run, apart_done);
 }
 
 static bool needs_database(const struct req *r)
 {
     const struct route *route = access_route(r);
-    return route->db != ROUTE_NONE ||
-           (route->access != ACCESS_IGNORE && identify_scheme(r) != SCHEME_NONE);
+    return route->db != ROUTE_NONE || (route->access != ACCESS_IGNORE && identify_reads(r));
 }
 
 static void handle_here(struct req *r)
@@ -555,6 +432,8 @@ static void handle_here(struct req *r)
     if (e == ERR_OK && to_writer) {
         http_defer(r->x);
         go_on_writing(r);
+    } else if (e == ERR_OK && r->take != NULL) {
+        take_over(r->x);
     } else {
         reply_send(r, e);
     }
@@ -577,10 +456,10 @@ static bool scans_texts(const struct req *r)
     return false;
 }
 
-void serve_handle(struct http_exchange *x, void *context)
+static void handle(struct req *r)
 {
-    struct req *r = req_new(x, context);
-    enum err e = check_host(r);
+    struct http_exchange *x = r->x;
+    enum err e = intake_check_host(r);
     if (e == ERR_OK) {
         e = find_route(r);
     }
@@ -599,23 +478,37 @@ void serve_handle(struct http_exchange *x, void *context)
     }
     bool basic = access_route(r)->access != ACCESS_IGNORE && identify_scheme(r) == SCHEME_BASIC;
     if (basic || scans_texts(r)) {
-        handle_apart(r);
+        handle_apart(r, basic ? EXEC_HASHES : EXEC_SEARCHES);
     } else {
         handle_here(r);
     }
 }
 
+void serve_handle(struct http_exchange *x, void *context)
+{
+    handle(intake_new(x, context));
+}
+
+void serve_handle_inner(struct http_exchange *x, struct app *app, const struct inner_caller *caller)
+{
+    struct req *r = intake_new(x, app);
+    r->inner = caller;
+    handle(r);
+}
+
 void serve_sent(struct http_exchange *x, void *context)
 {
     struct app *app = context;
+    struct req *r = x->app;
     int64_t took_us = clock_steady_us() - x->started_us;
     int first_digit = x->status / 100;
     if (first_digit >= 0 && first_digit < 6) {
         atomic_fetch_add(&app->metrics.answers[first_digit], 1);
     }
-    atomic_fetch_add(&app->metrics.answer_us, took_us);
+    if (!r->taken) { /* else its client decided how long it took */
+        atomic_fetch_add(&app->metrics.answer_us, took_us);
+    }
     if (app->conf->access_log) {
-        struct req *r = x->app;
         log_info("request method=%.*s path=%.*s status=%d us=%lld address=%.*s id=%.*s",
                  STR_ARG(x->method), STR_ARG(x->path), x->status, (long long)took_us,
                  STR_ARG(r->address), STR_ARG(r->request_id));

@@ -15,6 +15,8 @@ void reply_reset(struct req *r)
     r->detail = STR_NULL;
     r->kept_error = ERR_OK;
     r->replay = false;
+    r->confirm = NULL;
+    r->take = NULL;
 }
 
 /* {"field": ["text", ...], ...}: the texts of a field stand together, at its first place. */
@@ -168,7 +170,13 @@ static void add_headers(struct req *r, enum err e)
     if (r->replay) {
         http_add_header(x, "Idempotent-Replay", "true");
     }
-    if (atomic_load(&r->app->stopping)) { /* else a busy connection would hold the end up */
+    if (r->status == 426) { /* RFC 9110, 15.5.22; RFC 6455, 4.4 */
+        http_add_header(x, "Upgrade", "websocket");
+        http_add_header(x, "Connection", "Upgrade");
+        http_add_header(x, "Sec-WebSocket-Version", "13");
+    }
+    if (atomic_load(&r->app->stopping) && r->status != 101) {
+        /* else a busy connection would hold the end up */
         http_add_header(x, "Connection", "close");
     }
     if (r->route != NULL && r->route->secret) {
@@ -188,6 +196,13 @@ static void lay_out(struct req *r)
     }
     buf_fini(&r->x->out);
     r->x->out = pretty;
+}
+
+void reply_prepare(struct req *r, int status)
+{
+    r->status = status;
+    add_headers(r, ERR_OK);
+    r->x->status = status;
 }
 
 void reply_make(struct req *r, enum err e)

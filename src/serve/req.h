@@ -15,6 +15,12 @@ struct app;
 struct route;
 struct resource;
 
+/* Who asks where a request came over a socket. */
+struct inner_caller {
+    struct uuid user_id;
+    struct uuid session_id; /* zero: without a device */
+};
+
 struct path_id {
     struct str text;
     struct uuid id;
@@ -42,7 +48,11 @@ struct req {
     struct str authorization;
     struct str content_type;
     struct str origin;
-    bool preflight; /* a CORS preflight: answered before authentication */
+    bool preflight;                   /* a CORS preflight: answered before authentication */
+    const struct inner_caller *inner; /* NULL: it came by HTTP */
+    struct uuid ticket_id;            /* zero: he did not come with a ticket */
+    int64_t ticket_expires_at;
+    int64_t auth_expires_us; /* when what he came with ends; 0: never */
     struct str idempotency_key;
     struct str if_match;
     struct str login_key; /* what failed log-ins are counted by */
@@ -51,8 +61,17 @@ struct req {
     struct str base_url; /* "http://127.0.0.1:8000" for absolute links */
     struct str request_id;
 
-    void *object;      /* what route->object found, for route->handle */
-    void *slow_result; /* what route->slow made, for route->handle */
+    void *object;        /* what route->object found, for route->handle */
+    struct uuid created; /* what route->handle has made, for route->may_replay of a replay */
+    void *slow_result;   /* what route->slow made, for route->handle */
+
+    /* A handler that only reads may set these. */
+    enum err (*confirm)(struct req *r); /* in the writer; the answer goes out after its commit */
+    void (*take)(struct req *r);        /* instead of the reply, once all is well: the exchange is
+                                           its, for http_upgrade(), http_stream_open() or an answer
+                                           that comes later. On the HTTP thread, outside of any
+                                           transaction. */
+    bool taken;                         /* that has been called */
 
     enum err body_error;    /* the body as a whole: told after the object was found */
     struct str body_detail; /* its text */

@@ -29,15 +29,19 @@ struct route {
     size_t input_count;
     const struct field *query;
     size_t query_count;
-    /* Before the transaction, on the slow pool, with a connection for reading: password hashes. */
+    /* Before the transaction, on the pool for hashes, with a connection for reading. */
     handler *slow;
-    /* Finds and authorises the object of the path; runs before the problems of the body are told. */
+    /* Finds and authorises the object of the path; before the problems of the body are told. */
     handler *object;
     handler *handle;
     const struct shape *out; /* NULL: no body */
     int status;              /* of success; a handler may set another */
+    const char *media_type;  /* of an answer that is not JSON; Accept may name it. NULL: it is */
     bool secret;             /* the answer holds secrets: never stored, never cached */
-    bool idempotent;         /* takes Idempotency-Key */
+    /* Takes Idempotency-Key. The handler says in r->created what it has made; on a replay this one
+     * judges whether the caller may still see that. NULL: takes none. */
+    handler *may_replay;
+    bool ticket; /* takes ?ticket= where there is no Authorization header */
 };
 
 enum { PATHS_MAX = 6, METHODS_MAX = 6, PATH_IDS_MAX = 2 };

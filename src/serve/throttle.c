@@ -4,8 +4,10 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "crypto/hash.h"
+#include "crypto/random.h"
 
-enum { SLOTS = 1 << 15, PROBES = 8 };
+enum { SLOTS = 1 << 15, PROBES = 8, SEED_SIZE = 16 };
 
 struct slot {
     uint64_t key; /* 0: free */
@@ -14,8 +16,8 @@ struct slot {
 };
 
 struct throttle {
-    pthread_mutex_t lock; /* guards the slots */
-    uint64_t seed;        /* so that nobody can aim at another's slot */
+    pthread_mutex_t lock;    /* guards the slots */
+    uint8_t seed[SEED_SIZE]; /* so that nobody can name what shares a slot with another */
     struct slot *slots;
 };
 
@@ -23,7 +25,7 @@ struct throttle *throttle_new(void)
 {
     struct throttle *throttle = mem_alloc_zero(sizeof(*throttle));
     pthread_mutex_init(&throttle->lock, NULL);
-    throttle->seed = (uint64_t)clock_now_us() ^ (uint64_t)(uintptr_t)throttle;
+    random_bytes(throttle->seed, sizeof(throttle->seed));
     throttle->slots = mem_alloc_zero(SLOTS * sizeof(struct slot));
     return throttle;
 }
@@ -37,12 +39,19 @@ void throttle_free(struct throttle *throttle)
     }
 }
 
+/* Whoever logs in chooses `who`: the hash must be one for which nobody finds a second name. */
 static uint64_t key_of(const struct throttle *throttle, const char *scope, struct str who)
 {
-    uint64_t h = (str_hash(str_of(scope)) ^ throttle->seed) * 0x9E3779B97F4A7C15u;
-    h = (h ^ str_hash(who)) * 0xBF58476D1CE4E5B9u;
-    h ^= h >> 29;
-    return h == 0 ? 1 : h;
+    uint8_t bytes[SHA256_SIZE];
+    struct digest d;
+    uint64_t key;
+    digest_init(&d);
+    digest_add(&d, str_of_bytes(throttle->seed, sizeof(throttle->seed)));
+    digest_add(&d, str_of(scope));
+    digest_add(&d, who);
+    digest_end(&d, bytes);
+    memcpy(&key, bytes, sizeof(key));
+    return key == 0 ? 1 : key;
 }
 
 /* The slot of the key; else a free, an ended or the one that ends first. The lock is held. */
@@ -72,8 +81,9 @@ static bool count(struct throttle *throttle, struct rate rate, const char *scope
         return true;
     }
     int64_t now_us = clock_steady_us();
+    uint64_t key = key_of(throttle, scope, who);
     pthread_mutex_lock(&throttle->lock);
-    struct slot *slot = find(throttle, key_of(throttle, scope, who), now_us);
+    struct slot *slot = find(throttle, key, now_us);
     if (slot->ends_us <= now_us) {
         slot->count = 0;
         slot->ends_us = now_us + rate.per_seconds * US_PER_SECOND;

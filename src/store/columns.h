@@ -21,20 +21,27 @@ void store_read_user(struct db_rows *rows, int column, struct arena *a, struct u
       ".user_agent, " s ".address, " s ".revoked_at"
 enum { SESSION_COLUMN_COUNT = 12 };
 
-/* 13 columns of conversation under the alias `c`. */
+/* 14 columns of conversation under the alias `c`. */
 #define CONVERSATION_COLUMNS(c)                                                                    \
     c ".id, " c ".title, " c ".metadata, " c ".direct_key IS NOT NULL, " c ".created_by, " c       \
       ".created_at, " c ".updated_at, " c ".closed_at, " c ".deleted_at, " c ".last_seq, " c       \
-      ".message_count, " c ".participant_count, " c ".rev"
-enum { CONVERSATION_COLUMN_COUNT = 13 };
+      ".message_count, " c ".participant_count, " c ".rev, " c ".stamp"
+enum { CONVERSATION_COLUMN_COUNT = 14 };
 
 void store_read_conversation(struct db_rows *rows, int column, struct arena *a,
                              struct conversation *out);
 
-/* 10 columns of participant under the alias `p`. */
+/* 12 columns of participant under the alias `p`. */
 #define PARTICIPANT_COLUMNS(p)                                                                     \
     p ".conversation_id, " p ".user_id, " p ".role, " p ".joined_at, " p ".left_at, " p            \
-      ".read_seq, " p ".muted_until, " p ".archived, " p ".pinned, " p ".rev"
-enum { PARTICIPANT_COLUMN_COUNT = 10 };
+      ".read_seq, " p ".muted_until, " p ".archived, " p ".pinned, " p ".rev, " p ".stamp, " p     \
+      ".joined_stamp"
+enum { PARTICIPANT_COLUMN_COUNT = 12 };
 
 void store_read_participant(struct db_rows *rows, int column, struct participant *out);
+
+/* 13 columns of message under the alias m; store/message_row.h reads them. */
+#define MESSAGE_COLUMNS                                                                            \
+    "m.conversation_id, m.seq, m.id, m.sender_id, m.body, m.metadata, m.reply_to, m.client_id,"    \
+    " m.sent_at, m.edited_at, m.deleted_at, m.pinned_at, m.rev"
+enum { MESSAGE_COLUMN_COUNT = 13 };

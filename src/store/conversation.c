@@ -1,5 +1,6 @@
 #include "store/conversation.h"
 
+#include "store/change.h"
 #include "store/columns.h"
 #include "store/participant.h"
 #include "store/queries.h"
@@ -22,6 +23,7 @@ void store_read_conversation(struct db_rows *rows, int column, struct arena *a,
         .message_count = db_int(rows, column + 10),
         .participant_count = db_int(rows, column + 11),
         .rev = db_int(rows, column + 12),
+        .stamp = db_int(rows, column + 13),
     };
 }
 
@@ -70,6 +72,12 @@ enum err store_conversation_seq_of(struct db *db, struct uuid id, struct uuid me
     return db_get_int(db, Q_CONVERSATION_SEQ_OF, ARGS(V_UUID(id), V_UUID(message_id)), seq, found);
 }
 
+static enum err log_change(struct db *db, int64_t stamp, enum change_kind kind, struct uuid id,
+                           int64_t rev)
+{
+    return store_change_add(db, stamp, kind, id, (struct uuid){{0}}, rev);
+}
+
 enum err store_conversation_add(struct db *db, int64_t stamp, const struct conversation *c,
                                 const uint8_t *direct_key, bool *added)
 {
@@ -81,22 +89,30 @@ enum err store_conversation_add(struct db *db, int64_t stamp, const struct conve
                               V_INT(c->participant_count), V_INT(c->rev), V_INT(stamp)),
                          &changed);
     *added = changed > 0;
-    return e;
+    return *added ? log_change(db, stamp, CHANGE_CONVERSATION, c->id, c->rev) : e;
 }
 
-enum err store_conversation_save(struct db *db, int64_t stamp, const struct conversation *c)
+enum err store_conversation_save(struct db *db, int64_t stamp,
+                                 const struct conversation *conversation, int64_t own_rev)
 {
-    return db_exec(db, Q_CONVERSATION_SAVE,
-                   ARGS(V_UUID(c->id), V_TEXT(c->title), V_TEXT(c->metadata), V_TIME(c->updated_at),
-                        V_TIME_OR_NULL(c->closed_at), V_INT(c->participant_count), V_INT(c->rev),
-                        V_INT(stamp)),
-                   NULL);
+    const struct conversation *c = conversation;
+    enum err e = db_exec(db, Q_CONVERSATION_SAVE,
+                         ARGS(V_UUID(c->id), V_TEXT(c->title), V_TEXT(c->metadata),
+                              V_TIME(c->updated_at), V_TIME_OR_NULL(c->closed_at),
+                              V_INT(c->participant_count), V_INT(c->rev), V_INT(stamp)),
+                         NULL);
+    if (e != ERR_OK || own_rev == 0) {
+        return e;
+    }
+    return log_change(db, stamp, CHANGE_CONVERSATION, c->id, own_rev);
 }
 
 enum err store_conversation_delete(struct db *db, int64_t stamp, const struct conversation *c)
 {
-    return db_exec(db, Q_CONVERSATION_DELETE,
-                   ARGS(V_UUID(c->id), V_TIME(c->deleted_at), V_INT(c->rev), V_INT(stamp)), NULL);
+    enum err e =
+        db_exec(db, Q_CONVERSATION_DELETE,
+                ARGS(V_UUID(c->id), V_TIME(c->deleted_at), V_INT(c->rev), V_INT(stamp)), NULL);
+    return e == ERR_OK ? log_change(db, stamp, CHANGE_ENDED, c->id, c->rev) : e;
 }
 
 /* ------- the list ------- */

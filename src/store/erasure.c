@@ -1,5 +1,6 @@
 #include "store/erasure.h"
 
+#include "store/change.h"
 #include "store/queries.h"
 #include "store/system.h"
 
@@ -70,7 +71,11 @@ static enum err bury(struct db *db, int64_t stamp, int64_t now_us, const struct 
                          V_INT(stamp)),
                     NULL);
     }
-    return e == ERR_OK ? db_exec(db, Q_HISTORY_WIPE, ARGS(V_UUID(m->id)), NULL) : e;
+    if (e == ERR_OK) {
+        e = db_exec(db, Q_HISTORY_WIPE, ARGS(V_UUID(m->id)), NULL);
+    }
+    return e == ERR_OK ? store_change_add(db, stamp, CHANGE_MESSAGE, m->conversation_id, m->id, rev)
+                       : e;
 }
 
 static enum err erase_sent(struct db *db, struct arena *a, int64_t stamp, int64_t now_us,
@@ -102,7 +107,8 @@ static enum err erase_traces(struct db *db, int64_t stamp, struct uuid user_id)
 
 /* --- a conversation ------------------------------------------------------------------------ */
 
-/* Its messages are out of the counters since it was deleted. */
+/* Its messages are out of the counters since it was deleted. Nobody is in it any more, so that one
+ * rev and one row of the log do for all of them. */
 static enum err erase_range(struct db *db, int64_t stamp, int64_t now_us, struct uuid id,
                             int64_t most, struct list_key *at, bool *over)
 {
@@ -125,6 +131,9 @@ static enum err erase_range(struct db *db, int64_t stamp, int64_t now_us, struct
     if (e == ERR_OK) {
         e = db_exec(db, Q_ERASURE_HISTORY_RANGE, ARGS(V_UUID(id), V_INT(from), V_INT(from + most)),
                     NULL);
+    }
+    if (e == ERR_OK) {
+        e = store_change_add(db, stamp, CHANGE_CONVERSATION, id, (struct uuid){{0}}, rev);
     }
     at->n = from + most;
     *over = at->n >= last_seq;
@@ -156,12 +165,13 @@ enum err store_erasure_step(struct db *db, struct arena *a, int64_t stamp, int64
 
 /* --- what is over -------------------------------------------------------------------------- */
 
-enum err store_purge_any(struct db *db, int64_t answers_before_us, int64_t sessions_before_us,
-                         bool *any)
+enum err store_purge_any(struct db *db, const struct purge_times *before, bool *any)
 {
     int64_t n = 0;
     enum err e = db_get_int(db, Q_PURGE_ANY,
-                            ARGS(V_TIME(answers_before_us), V_TIME(sessions_before_us)), &n, NULL);
+                            ARGS(V_TIME(before->answers_us), V_TIME(before->sessions_us),
+                                 V_TIME(before->tickets_us), V_TIME(before->changes_us)),
+                            &n, NULL);
     *any = n != 0;
     return e;
 }

@@ -21,9 +21,16 @@ enum err store_erasure_step(struct db *db, struct arena *a, int64_t stamp, int64
                             const struct erasure *erasure, int64_t most, struct list_key *at,
                             bool *over) CHECKED;
 
-/* Kept answers older than the one time, sessions expired before the other: is there any? */
-enum err store_purge_any(struct db *db, int64_t answers_before_us, int64_t sessions_before_us,
-                         bool *any) CHECKED;
+/* What is over: what was kept, or expired, before these times. */
+struct purge_times {
+    int64_t answers_us;
+    int64_t sessions_us;
+    int64_t tickets_us;
+    int64_t changes_us;
+};
+
+/* Is there any of it? */
+enum err store_purge_any(struct db *db, const struct purge_times *before, bool *any) CHECKED;
 /* Drops at most `most` sessions. */
 enum err store_purge_sessions(struct db *db, int64_t before_us, int64_t most, int64_t *dropped)
     CHECKED;

@@ -13,6 +13,7 @@ enum err store_idempotency_get(struct db *db, struct arena *a, struct uuid user_
         out->body_digest = arena_copy(a, db_blob(&rows, 0));
         out->status = db_int(&rows, 1);
         out->answer = arena_copy(a, db_text(&rows, 2));
+        out->object_id = db_uuid(&rows, 3);
     }
     return db_end(&rows, e);
 }
@@ -22,7 +23,8 @@ enum err store_idempotency_add(struct db *db, struct uuid user_id, struct str re
 {
     return db_exec(db, Q_IDEMPOTENCY_ADD,
                    ARGS(V_UUID(user_id), V_BLOB(request_digest), V_BLOB(kept->body_digest),
-                        V_INT(kept->status), V_TEXT(kept->answer), V_TIME(now_us)),
+                        V_INT(kept->status), V_TEXT(kept->answer), V_TIME(now_us),
+                        V_UUID(kept->object_id)),
                    NULL);
 }
 

@@ -6,6 +6,7 @@
 struct kept_answer {
     struct str body_digest; /* SHA-256 of the request's body */
     int64_t status;
+    struct uuid object_id; /* what the request has made */
     struct str answer;
 };
 

@@ -1,8 +1,10 @@
 #include "store/message.h"
 
 #include "base/clock.h"
+#include "store/change.h"
 #include "store/columns.h"
 #include "store/message_row.h"
+#include "store/participant.h"
 #include "store/queries.h"
 #include "store/system.h"
 
@@ -79,6 +81,11 @@ static enum err insert_message(struct db *db, int64_t stamp, const uint8_t *fing
                    NULL);
 }
 
+static enum err log_message(struct db *db, int64_t stamp, const struct message *m)
+{
+    return store_change_add(db, stamp, CHANGE_MESSAGE, m->conversation_id, m->id, m->rev);
+}
+
 enum err store_message_add(struct db *db, int64_t stamp, int64_t now_us, const uint8_t *fingerprint,
                            struct message *message, bool *added)
 {
@@ -100,6 +107,9 @@ enum err store_message_add(struct db *db, int64_t stamp, int64_t now_us, const u
             ARGS(V_UUID(m->conversation_id), V_UUID(m->sender_id), V_INT(m->seq), V_INT(stamp)),
             NULL);
     }
+    if (e == ERR_OK) {
+        e = log_message(db, stamp, m);
+    }
     return e == ERR_OK ? store_tally_add(db, "messages", 1) : e;
 }
 
@@ -116,9 +126,10 @@ static enum err save(struct db *db, int64_t stamp, const struct message *m, int6
     if (e != ERR_OK) {
         return e;
     }
-    return db_exec(db, Q_MESSAGE_SAVED,
-                   ARGS(V_UUID(m->conversation_id), V_INT(m->rev), V_INT(removed), V_INT(stamp)),
-                   NULL);
+    e = db_exec(db, Q_MESSAGE_SAVED,
+                ARGS(V_UUID(m->conversation_id), V_INT(m->rev), V_INT(removed), V_INT(stamp)),
+                NULL);
+    return e == ERR_OK ? log_message(db, stamp, m) : e;
 }
 
 enum err store_message_save(struct db *db, int64_t stamp, const struct message *message)
@@ -135,10 +146,43 @@ enum err store_message_bury(struct db *db, int64_t stamp, const struct message *
     return e == ERR_OK ? store_tally_add(db, "messages", -1) : e;
 }
 
+enum { READ_AT_ONCE = 100 };
+
+struct unread {
+    struct uuid conversation_id;
+    int64_t last_seq;
+};
+
+static enum err list_unread(struct db *db, struct uuid reader_id, struct uuid behind,
+                            struct unread list[READ_AT_ONCE], size_t *count)
+{
+    struct db_rows rows;
+    *count = 0;
+    enum err e = db_query(db, Q_MESSAGE_UNREAD_IN,
+                          ARGS(V_UUID(reader_id), V_UUID(behind), V_INT(READ_AT_ONCE)), &rows);
+    while (e == ERR_OK && *count < READ_AT_ONCE && db_next(&rows)) {
+        list[(*count)++] = (struct unread){db_uuid(&rows, 0), db_int(&rows, 1)};
+    }
+    return db_end(&rows, e);
+}
+
 enum err store_message_read_all(struct db *db, int64_t stamp, struct uuid reader_id,
                                 int64_t *changed)
 {
-    return db_exec(db, Q_MESSAGE_READ_ALL, ARGS(V_UUID(reader_id), V_INT(stamp)), changed);
+    struct unread list[READ_AT_ONCE];
+    size_t count = READ_AT_ONCE;
+    struct uuid behind = {{0}};
+    enum err e = ERR_OK;
+    *changed = 0;
+    while (e == ERR_OK && count == READ_AT_ONCE) {
+        e = list_unread(db, reader_id, behind, list, &count);
+        for (size_t i = 0; i < count && e == ERR_OK; i++) {
+            behind = list[i].conversation_id;
+            e = store_participant_read(db, stamp, behind, reader_id, list[i].last_seq);
+            ++*changed;
+        }
+    }
+    return e;
 }
 
 /* --- history ------------------------------------------------------------------------------ */

@@ -58,6 +58,15 @@ static enum err complete_sender(struct db *db, struct arena *a, struct message *
     return read_author(db, a, rows[i].sender_id, &rows[i].sender);
 }
 
+enum err store_complete_senders(struct db *db, struct arena *a, struct message *rows, size_t count)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < count && e == ERR_OK; i++) {
+        e = complete_sender(db, a, rows, i);
+    }
+    return e;
+}
+
 /* Read positions in a conversation. */
 struct read_marks {
     int64_t mine;
@@ -99,12 +108,9 @@ enum err store_complete_messages(struct db *db, struct arena *a, struct uuid rea
                                  struct message *rows, size_t count)
 {
     struct read_marks *marks = ARENA_ARRAY(a, struct read_marks, count + 1);
-    enum err e = ERR_OK;
+    enum err e = store_complete_senders(db, a, rows, count);
     for (size_t i = 0; i < count && e == ERR_OK; i++) {
-        e = complete_sender(db, a, rows, i);
-        if (e == ERR_OK) {
-            e = complete_read(db, reader_id, rows, marks, i);
-        }
+        e = complete_read(db, reader_id, rows, marks, i);
     }
     return e;
 }

@@ -4,11 +4,14 @@
 #include "db/db.h"
 #include "store/model.h"
 
-/* Reads MESSAGE_COLUMNS (queries_message.def) from the first column on. */
+/* Reads MESSAGE_COLUMNS (columns.h) from the first column on. */
 void store_read_message(struct db_rows *rows, struct arena *a, struct message *out);
 /* Runs a query of MESSAGE_COLUMNS that gives at most `limit` rows. */
 enum err store_read_messages(struct db *db, struct arena *a, int query, const struct db_val *args,
                              size_t arg_count, int64_t limit, struct message **rows, size_t *count)
+    CHECKED;
+/* Sets sender: one query for each among them. */
+enum err store_complete_senders(struct db *db, struct arena *a, struct message *rows, size_t count)
     CHECKED;
 /* Sets sender and is_read: one query for each sender and one for each conversation among them. */
 enum err store_complete_messages(struct db *db, struct arena *a, struct uuid reader_id,

@@ -63,6 +63,7 @@ struct conversation {
     int64_t message_count;
     int64_t participant_count;
     int64_t rev;
+    int64_t stamp; /* of the last change of it, or of anything in it */
 };
 
 struct participant {
@@ -76,6 +77,8 @@ struct participant {
     bool archived;
     bool pinned;
     int64_t rev;
+    int64_t stamp;
+    int64_t joined_stamp; /* of the commit in which it began, or began again */
 };
 
 struct message {

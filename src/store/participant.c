@@ -1,5 +1,6 @@
 #include "store/participant.h"
 
+#include "store/change.h"
 #include "store/columns.h"
 #include "store/queries.h"
 
@@ -16,6 +17,8 @@ void store_read_participant(struct db_rows *rows, int column, struct participant
         .archived = db_int(rows, column + 7) != 0,
         .pinned = db_int(rows, column + 8) != 0,
         .rev = db_int(rows, column + 9),
+        .stamp = db_int(rows, column + 10),
+        .joined_stamp = db_int(rows, column + 11),
     };
     if (!part_from(db_text(rows, column + 2), &out->role)) {
         out->role = PART_MEMBER; /* the table's CHECK lets nothing else in */
@@ -99,13 +102,13 @@ enum err store_participant_list(struct db *db, struct arena *a, struct uuid conv
     return db_end(&r, e);
 }
 
-enum err store_participant_conversations(struct db *db, struct arena *a, struct uuid user_id,
-                                         int64_t limit, struct uuid **ids, size_t *count)
+static enum err list_ids(struct db *db, struct arena *a, int query, struct uuid user_id,
+                         int64_t limit, struct uuid **ids, size_t *count)
 {
     struct db_rows r;
     size_t n = 0;
     *ids = ARENA_ARRAY(a, struct uuid, (size_t)limit);
-    enum err e = db_query(db, Q_PARTICIPANT_CONVERSATIONS, ARGS(V_UUID(user_id), V_INT(limit)), &r);
+    enum err e = db_query(db, query, ARGS(V_UUID(user_id), V_INT(limit)), &r);
     while (e == ERR_OK && db_next(&r)) {
         (*ids)[n++] = db_uuid(&r, 0);
     }
@@ -113,20 +116,46 @@ enum err store_participant_conversations(struct db *db, struct arena *a, struct 
     return db_end(&r, e);
 }
 
+enum err store_participant_conversations(struct db *db, struct arena *a, struct uuid user_id,
+                                         int64_t limit, struct uuid **ids, size_t *count)
+{
+    return list_ids(db, a, Q_PARTICIPANT_CONVERSATIONS, user_id, limit, ids, count);
+}
+
+enum err store_participant_moderated(struct db *db, struct arena *a, struct uuid user_id,
+                                     int64_t limit, struct uuid **ids, size_t *count)
+{
+    return list_ids(db, a, Q_PARTICIPANT_MODERATED, user_id, limit, ids, count);
+}
+
 enum err store_participant_count_of(struct db *db, struct uuid user_id, int64_t *out)
 {
     return db_get_int(db, Q_PARTICIPANT_CONVERSATIONS_COUNT, ARGS(V_UUID(user_id)), out, NULL);
 }
 
-enum err store_participant_save(struct db *db, int64_t stamp, const struct participant *p)
+static enum err save(struct db *db, int64_t stamp, const struct participant *p,
+                     enum change_kind kind)
 {
-    return db_exec(db, Q_PARTICIPANT_SAVE,
-                   ARGS(V_UUID(p->conversation_id), V_UUID(p->user_id),
-                        V_TEXT(str_of(part_names[p->role])), V_TIME(p->joined_at),
-                        V_TIME_OR_NULL(p->left_at), V_INT(p->read_seq),
-                        V_TIME_OR_NULL(p->muted_until), V_BOOL(p->archived), V_BOOL(p->pinned),
-                        V_INT(p->rev), V_INT(stamp)),
-                   NULL);
+    enum err e = db_exec(
+        db, Q_PARTICIPANT_SAVE,
+        ARGS(V_UUID(p->conversation_id), V_UUID(p->user_id), V_TEXT(str_of(part_names[p->role])),
+             V_TIME(p->joined_at), V_TIME_OR_NULL(p->left_at), V_INT(p->read_seq),
+             V_TIME_OR_NULL(p->muted_until), V_BOOL(p->archived), V_BOOL(p->pinned), V_INT(p->rev),
+             V_INT(stamp), V_INT(p->joined_stamp)),
+        NULL);
+    return e == ERR_OK ? store_change_add(db, stamp, kind, p->conversation_id, p->user_id, p->rev)
+                       : e;
+}
+
+enum err store_participant_save(struct db *db, int64_t stamp, const struct participant *participant)
+{
+    return save(db, stamp, participant, CHANGE_MEMBERSHIP);
+}
+
+enum err store_participant_save_mine(struct db *db, int64_t stamp,
+                                     const struct participant *participant)
+{
+    return save(db, stamp, participant, CHANGE_MINE);
 }
 
 enum err store_participant_end_all(struct db *db, int64_t stamp, struct uuid conversation_id,
@@ -139,6 +168,14 @@ enum err store_participant_end_all(struct db *db, int64_t stamp, struct uuid con
 enum err store_participant_read(struct db *db, int64_t stamp, struct uuid conversation_id,
                                 struct uuid user_id, int64_t seq)
 {
-    return db_exec(db, Q_PARTICIPANT_READ,
-                   ARGS(V_UUID(conversation_id), V_UUID(user_id), V_INT(seq), V_INT(stamp)), NULL);
+    int64_t moved = 0;
+    enum err e =
+        db_exec(db, Q_PARTICIPANT_READ,
+                ARGS(V_UUID(conversation_id), V_UUID(user_id), V_INT(seq), V_INT(stamp)), &moved);
+    if (e != ERR_OK || moved == 0) {
+        return e;
+    }
+    /* Who catches up looks closer only at conversations whose stamp has moved. */
+    e = db_exec(db, Q_CONVERSATION_TOUCH, ARGS(V_UUID(conversation_id), V_INT(stamp)), NULL);
+    return e == ERR_OK ? store_change_add(db, stamp, CHANGE_READ, conversation_id, user_id, 0) : e;
 }

@@ -25,17 +25,24 @@ enum err store_participant_list(struct db *db, struct arena *a, struct uuid conv
 /* The conversations that a user is in now; at most `limit`. */
 enum err store_participant_conversations(struct db *db, struct arena *a, struct uuid user_id,
                                          int64_t limit, struct uuid **ids, size_t *count) CHECKED;
+/* Those in which he is a moderator. */
+enum err store_participant_moderated(struct db *db, struct arena *a, struct uuid user_id,
+                                     int64_t limit, struct uuid **ids, size_t *count) CHECKED;
 enum err store_participant_count_of(struct db *db, struct uuid user_id, int64_t *out) CHECKED;
 /* Who is to own the conversation when it has no owner: the oldest moderator, else member. */
 enum err store_participant_heir(struct db *db, struct uuid conversation_id, struct participant *out,
                                 bool *found) CHECKED;
 
-/* Writes the whole row: a new membership, or one that changes, ends or begins again. */
+/* Writes the whole row: a new membership, or one that gets another role, ends or begins again.
+ * joined_stamp is the caller's to set where it begins. */
 enum err store_participant_save(struct db *db, int64_t stamp, const struct participant *participant)
     CHECKED;
-/* Ends all that are left, with one rev for all. */
+/* The same where only the member's own settings have changed: muted_until, archived, pinned. */
+enum err store_participant_save_mine(struct db *db, int64_t stamp,
+                                     const struct participant *participant) CHECKED;
+/* Ends all that are left, with one rev for all, which is the deletion's of the conversation. */
 enum err store_participant_end_all(struct db *db, int64_t stamp, struct uuid conversation_id,
                                    int64_t now_us, int64_t rev) CHECKED;
-/* The read position only grows; no rev is spent. */
+/* The read position only grows, otherwise nothing happens; no rev is spent. */
 enum err store_participant_read(struct db *db, int64_t stamp, struct uuid conversation_id,
                                 struct uuid user_id, int64_t seq) CHECKED;

@@ -6,6 +6,8 @@ static const char *const texts[] = {
 #define QUERY(name, sql) [Q_##name] = sql,
 #include "store/queries_conversation.def"
 #include "store/queries_message.def"
+#include "store/queries_notification.def"
+#include "store/queries_sync.def"
 #include "store/queries_system.def"
 #include "store/queries_user.def"
 #undef QUERY
@@ -15,6 +17,8 @@ static const char *const names[] = {
 #define QUERY(name, sql) [Q_##name] = #name,
 #include "store/queries_conversation.def"
 #include "store/queries_message.def"
+#include "store/queries_notification.def"
+#include "store/queries_sync.def"
 #include "store/queries_system.def"
 #include "store/queries_user.def"
 #undef QUERY

@@ -8,6 +8,8 @@ enum store_query {
 #define QUERY(name, sql) Q_##name,
 #include "store/queries_conversation.def"
 #include "store/queries_message.def"
+#include "store/queries_notification.def"
+#include "store/queries_sync.def"
 #include "store/queries_system.def"
 #include "store/queries_user.def"
 #undef QUERY

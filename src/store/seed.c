@@ -1,13 +1,15 @@
 #include "store/seed.h"
 
+#include "store/change.h"
 #include "store/queries.h"
 
 /* Those that refer to others first. */
 static const char wipe[] =
-    "DELETE FROM erasure; DELETE FROM idempotency; DELETE FROM audit;"
+    "DELETE FROM erasure; DELETE FROM demotion; DELETE FROM idempotency; DELETE FROM audit;"
     "DELETE FROM message_history; DELETE FROM message; DELETE FROM participant;"
     "DELETE FROM conversation; DELETE FROM session; DELETE FROM account_word;"
-    "DELETE FROM account;";
+    "DELETE FROM account; DELETE FROM change_log; DELETE FROM incarnation;"
+    "DELETE FROM ws_ticket;";
 
 enum err store_seed_is_empty(struct db *db, bool *empty)
 {
@@ -27,12 +29,16 @@ enum err store_seed_conversation(struct db *db, int64_t stamp,
                                  const struct conversation *conversation)
 {
     const struct conversation *c = conversation;
-    return db_exec(db, Q_SEED_CONVERSATION,
-                   ARGS(V_UUID(c->id), V_TEXT(c->title), V_TEXT(c->metadata), V_UUID(c->created_by),
-                        V_TIME(c->created_at), V_TIME(c->updated_at), V_INT(c->last_seq),
-                        V_INT(c->message_count), V_INT(c->participant_count), V_INT(c->rev),
-                        V_INT(stamp)),
-                   NULL);
+    enum err e = db_exec(db, Q_SEED_CONVERSATION,
+                         ARGS(V_UUID(c->id), V_TEXT(c->title), V_TEXT(c->metadata),
+                              V_UUID(c->created_by), V_TIME(c->created_at), V_TIME(c->updated_at),
+                              V_INT(c->last_seq), V_INT(c->message_count),
+                              V_INT(c->participant_count), V_INT(c->rev), V_INT(stamp)),
+                         NULL);
+    if (e != ERR_OK) {
+        return e;
+    }
+    return store_change_add(db, stamp, CHANGE_CONVERSATION, c->id, (struct uuid){{0}}, 1);
 }
 
 enum err store_seed_message(struct db *db, int64_t stamp, const struct message *message)

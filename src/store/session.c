@@ -1,5 +1,6 @@
 #include "store/session.h"
 
+#include "store/change.h"
 #include "store/columns.h"
 #include "store/queries.h"
 
@@ -69,14 +70,20 @@ enum err store_session_add(struct db *db, const struct session *session, struct 
                    NULL);
 }
 
+static enum err log_revoked(struct db *db, struct uuid user_id, int64_t stamp)
+{
+    return store_change_add(db, stamp, CHANGE_SESSIONS, (struct uuid){{0}}, user_id, 0);
+}
+
 enum err store_session_save(struct db *db, const struct session *session, int64_t stamp)
 {
-    return db_exec(db, Q_SESSION_SAVE,
-                   ARGS(V_UUID(session->id), V_INT(session->generation), V_TIME(session->issued_at),
-                        V_TIME_OR_NULL(session->refresh_ended_at), V_TIME(session->expires_at),
-                        V_TIME(session->last_used_at), V_TIME_OR_NULL(session->revoked_at),
-                        V_INT(stamp)),
-                   NULL);
+    enum err e = db_exec(db, Q_SESSION_SAVE,
+                         ARGS(V_UUID(session->id), V_INT(session->generation),
+                              V_TIME(session->issued_at), V_TIME_OR_NULL(session->refresh_ended_at),
+                              V_TIME(session->expires_at), V_TIME(session->last_used_at),
+                              V_TIME_OR_NULL(session->revoked_at), V_INT(stamp)),
+                         NULL);
+    return e == ERR_OK && session->revoked_at != 0 ? log_revoked(db, session->user_id, stamp) : e;
 }
 
 enum err store_session_touch(struct db *db, struct uuid id, int64_t now_us)
@@ -87,15 +94,21 @@ enum err store_session_touch(struct db *db, struct uuid id, int64_t now_us)
 enum err store_session_revoke_others(struct db *db, struct uuid user_id, struct uuid keep,
                                      int64_t now_us, int64_t stamp)
 {
-    return db_exec(db, Q_SESSION_REVOKE_OTHERS,
-                   ARGS(V_UUID(user_id), V_UUID(keep), V_TIME(now_us), V_INT(stamp)), NULL);
+    int64_t revoked = 0;
+    enum err e =
+        db_exec(db, Q_SESSION_REVOKE_OTHERS,
+                ARGS(V_UUID(user_id), V_UUID(keep), V_TIME(now_us), V_INT(stamp)), &revoked);
+    return e == ERR_OK && revoked > 0 ? log_revoked(db, user_id, stamp) : e;
 }
 
 enum err store_session_revoke_unused(struct db *db, struct uuid user_id, int64_t keep_count,
                                      int64_t now_us, int64_t stamp)
 {
-    return db_exec(db, Q_SESSION_REVOKE_UNUSED,
-                   ARGS(V_UUID(user_id), V_INT(keep_count), V_TIME(now_us), V_INT(stamp)), NULL);
+    int64_t revoked = 0;
+    enum err e =
+        db_exec(db, Q_SESSION_REVOKE_UNUSED,
+                ARGS(V_UUID(user_id), V_INT(keep_count), V_TIME(now_us), V_INT(stamp)), &revoked);
+    return e == ERR_OK && revoked > 0 ? log_revoked(db, user_id, stamp) : e;
 }
 
 enum err store_session_list(struct db *db, struct arena *a, struct uuid user_id, int64_t now_us,

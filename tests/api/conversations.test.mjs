@@ -242,6 +242,15 @@ describe('GET /api/conversations/', () => {
         assert.deepEqual((await titles({ unread: 'false' })).sort(), ['Summer party', 'Winter']);
     });
 
+    test('search: five words, not six', async () => {
+        assert.deepEqual(await titles({ search: 'summer party, summer party summer' }), [
+            'Summer party',
+        ]);
+        invalid(await eva.get(ROOT, { search: 'one two three four five six' }), {
+            search: ['Search for at most 5 words.'],
+        });
+    });
+
     test('search in title and participants', async () => {
         assert.deepEqual(await titles({ search: 'summer' }), ['Summer party']);
         assert.deepEqual(await titles({ q: 'PARTY' }), ['Summer party']);

@@ -9,9 +9,10 @@ import { describe, test } from 'node:test';
 
 import { anonymous, eventually, makeConversation, raw, register } from '../lib/client.mjs';
 import { err, invalid, ok, unauthorized } from '../lib/expect.mjs';
-import { startServer } from '../lib/server.mjs';
+import { run, startServer } from '../lib/server.mjs';
 
 const MIB = 1 << 20;
+const PAGE = 4096; // of SQLite
 const HOST = 'Host: localhost\r\n';
 const JSON_TYPE = { 'content-type': 'application/json' };
 
@@ -181,6 +182,51 @@ test('a database that was removed or replaced: nothing is stored that would be l
         'not back',
     );
     assert.equal(ok(list).count, 2);
+});
+
+test('a database that was replaced is not read by who has not read before', async (t) => {
+    const server = await start(t, { env: { HTTP_THREADS: '16' } });
+    const user = await register(server);
+    const file = path.join(server.dataDir, 'confab.sqlite3');
+    await server.halt();
+    fs.copyFileSync(file, `${file}.older`);
+    await server.restart();
+    ok(await user.post('/api/conversations/', { title: 'not in the older one' }), 201);
+    for (const part of ['', '-wal', '-shm'])
+        fs.renameSync(`${file}${part}`, `${file}.aside${part}`);
+    fs.renameSync(`${file}.older`, file);
+    const asked = Array.from({ length: 64 }, () =>
+        user.get('/api/conversations/', {}, { headers: { connection: 'close' } }),
+    );
+    let refused = 0;
+    for (const res of await Promise.all(asked)) {
+        if (ok(res, 200, 503).count !== 1) refused++;
+        if (res.status === 200) assert.equal(res.json.count, 1, 'from the other file');
+    }
+    assert.ok(refused > 0, 'somebody read for the first time');
+    assert.match(server.log, /was replaced/);
+});
+
+test('a damaged database is unavailable, and the log says what it is', async (t) => {
+    const server = await start(t);
+    const user = await register(server);
+    const file = path.join(server.dataDir, 'confab.sqlite3');
+    await server.halt();
+    const select = "SELECT rootpage FROM sqlite_schema WHERE name = 'session'";
+    const page = Number((await run('sqlite3', [file, select])).stdout);
+    const bytes = fs.readFileSync(file);
+    bytes.fill(0x55, (page - 1) * PAGE, page * PAGE);
+    fs.writeFileSync(file, bytes);
+    await server.start();
+    const input = { username: 'new', email: 'new@example.com', password: user.password };
+    const answers = [
+        await user.get('/api/conversations/'),
+        await user.post('/api/conversations/', {}),
+        await anonymous(server).post('/api/users/register/', input),
+    ];
+    for (const res of answers) err(res, 503, 'unavailable');
+    assert.match(server.log, /error the database file is damaged/);
+    assert.ok(await server.healthy());
 });
 
 // Not an attack, but it counted as one: each of them stores the hash anew, with more iterations.

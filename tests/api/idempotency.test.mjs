@@ -265,6 +265,43 @@ describe('Idempotency-Key on what else creates', () => {
         notFound(await post(cast.owner, { user_id: joiner.id }, headers, path));
     });
 
+    test('a replay shows only what the caller may still see', async () => {
+        const user = await register(server);
+        const headers = { 'idempotency-key': randomUUID() };
+        const input = { participants: [cast.member.id], title: 'left' };
+        const made = ok(await post(user, input, headers, ROOT), 201);
+        assert.deepEqual(ok(await post(user, input, headers, ROOT), 201), made);
+        ok(await user.delete(`${ROOT}${made.id}/participants/${user.id}/`), 204);
+        notFound(await post(user, input, headers, ROOT));
+        assert.equal(await count(user), 0, 'and nothing is made anew');
+        ok(await cast.member.post(`${ROOT}${made.id}/participants/`, { user_id: user.id }), 201);
+        assert.deepEqual(ok(await post(user, input, headers, ROOT), 201), made, 'he is back');
+    });
+
+    test('what is gone is not found again', async () => {
+        const user = await register(server);
+        const headers = { 'idempotency-key': randomUUID() };
+        const input = { title: 'gone' };
+        const made = ok(await post(user, input, headers, ROOT), 201);
+        ok(await user.delete(`${ROOT}${made.id}/`), 204);
+        notFound(await post(user, input, headers, ROOT));
+        err(await post(user, { title: 'other' }, headers, ROOT), 409, MISMATCH);
+        assert.equal(await count(user), 0);
+    });
+
+    test('a participant who has left since is not found again', async () => {
+        const c = await makeConversation(cast.owner, []);
+        const path = `${ROOT}${c.id}/participants/`;
+        const joiner = await register(server);
+        const headers = { 'idempotency-key': randomUUID() };
+        const input = { user_id: joiner.id };
+        const first = ok(await post(cast.owner, input, headers, path), 201);
+        assert.deepEqual(ok(await post(cast.owner, input, headers, path), 201), first);
+        ok(await joiner.delete(`${path}${joiner.id}/`), 204);
+        notFound(await post(cast.owner, input, headers, path));
+        assert.equal(ok(await cast.owner.get(path)).count, 1);
+    });
+
     test('a refused request is not remembered', async () => {
         const user = await register(server);
         const headers = { 'idempotency-key': randomUUID() };

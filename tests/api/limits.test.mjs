@@ -1,23 +1,17 @@
 // Limits and hostile input: each has a clear answer, none is a 500, and the server lives on.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 
-import { anonymous, makeCast, raw, register, say } from '../lib/client.mjs';
+import { raw, register, say } from '../lib/client.mjs';
 import { contains, err, invalid, notFound, ok, show } from '../lib/expect.mjs';
 import { startServer } from '../lib/server.mjs';
+import { useCast } from '../lib/suite.mjs';
 
 let server, api, cast, owner;
 const MIB = 1 << 20;
 
-before(async () => {
-    server = await startServer();
-    api = anonymous(server);
-    cast = await makeCast(server);
-    ({ owner } = cast);
-});
-after(() => server?.stop());
-afterEach(async () => {
-    assert.ok(await server.healthy(), `the server is gone:\n${server.log.slice(-4000)}`);
+useCast((world) => {
+    ({ server, api, cast, owner } = world);
 });
 
 const messages = () => `${cast.path}messages/`;

@@ -113,6 +113,16 @@ describe('the flat list', () => {
         ok(await one.owner.get(`${FLAT}?search=hel%00lo`));
     });
 
+    test('search: ten words, not eleven', async () => {
+        const words = Array(10).fill('good');
+        for (const path of [FLAT, nested(), `${FLAT}search/`, `${FLAT}unread/`]) {
+            ok(await one.owner.get(path, { search: words.join(' ') }));
+            invalid(await one.owner.get(path, { q: [...words, 'more'].join(', ') }), {
+                search: ['Search for at most 10 words.'],
+            });
+        }
+    });
+
     for (const [from, to] of [
         ['sent_after', 'sent_before'],
         ['start_date', 'end_date'],

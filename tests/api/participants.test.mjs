@@ -219,6 +219,30 @@ describe('PATCH {role}', () => {
         ok(await admin.patch(at(c, host), { role: 'moderator' }));
     });
 
+    test('a host who becomes a guest is a moderator nowhere any more', async () => {
+        const host = await register(server, { role: 'host' });
+        const people = { ...cast, moderator: host };
+        const rooms = [await makeCast(server, people), await makeCast(server, people)];
+        const own = await makeCast(server, { ...people, owner: host, moderator: cast.moderator });
+        const before = ok(await rooms[0].owner.get(rooms[0].path));
+        const account = `/api/users/${host.id}/`;
+        ok(await host.patch(account, { role: 'guest' })); // not his to say
+        assert.equal(await roleIn(rooms[0], host), 'moderator');
+        ok(await admin.patch(account, { role: 'guest' }));
+        for (const room of rooms) {
+            assert.equal(await roleIn(room, host), 'member');
+            err(await host.patch(room.path, { title: 'no more' }), 403);
+            ok(await host.get(room.path));
+        }
+        const after1 = ok(await rooms[0].owner.get(rooms[0].path));
+        contains(after1, { rev: before.rev + 1, participant_count: before.participant_count });
+        assert.equal(await roleIn(own, host), 'owner', 'what he owns stays his');
+        assert.equal(await roleIn(own, cast.moderator), 'moderator');
+        ok(await admin.patch(account, { role: 'host' }));
+        assert.equal(await roleIn(rooms[0], host), 'member', 'he has to be named again');
+        ok(await rooms[0].owner.patch(at(rooms[0], host), { role: 'moderator' }));
+    });
+
     test('not a guest', async () => {
         const res = await cast.owner.patch(at(cast, cast.member), { role: 'moderator' });
         invalid(res, { role: true });

@@ -1,23 +1,16 @@
 // HTTP itself, as bytes on a socket: what is no HTTP, what could be read in two ways, and what ends
 // in the middle. None is a 5xx but "another version", and the server lives on.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 
-import { anonymous, makeCast, raw } from '../lib/client.mjs';
+import { raw } from '../lib/client.mjs';
 import { REQUIRED, invalid } from '../lib/expect.mjs';
-import { startServer } from '../lib/server.mjs';
+import { useCast } from '../lib/suite.mjs';
 
 let server, api, cast, owner;
 
-before(async () => {
-    server = await startServer();
-    api = anonymous(server);
-    cast = await makeCast(server);
-    ({ owner } = cast);
-});
-after(() => server?.stop());
-afterEach(async () => {
-    assert.ok(await server.healthy(), `the server is gone:\n${server.log.slice(-4000)}`);
+useCast((world) => {
+    ({ server, api, cast, owner } = world);
 });
 
 const messages = () => `${cast.path}messages/`;

@@ -78,7 +78,7 @@ function encode({ json, form, body }, headers) {
 const lowerKeys = (object) =>
     Object.fromEntries(Object.entries(object).map(([key, value]) => [key.toLowerCase(), value]));
 
-// Options: json | form | body, query, headers, chunked (no Content-Length), agent.
+// Options: json | form | body, query, headers, chunked (no Content-Length), agent, signal, timeoutMs.
 export function send(server, method, target, options = {}) {
     const headers = lowerKeys(options.headers ?? {});
     const body = encode(options, headers);
@@ -93,19 +93,28 @@ export function send(server, method, target, options = {}) {
             path: full,
             headers,
             agent: options.agent ?? server.agent ?? undefined,
-            timeout: REQUEST_MS,
+            signal: options.signal,
+            timeout: options.timeoutMs ?? REQUEST_MS,
         });
         request.on('timeout', () => request.destroy(new Error(`no answer: ${method} ${full}`)));
         request.on('error', reject);
         request.on('response', (response) => {
             const parts = [];
-            response.on('data', (part) => parts.push(part));
-            response.on('error', reject);
-            response.on('end', () => {
+            const done = () => {
                 const answer = new Answer(method, full, response, Buffer.concat(parts));
                 record(answer, headers);
                 resolve(answer);
+            };
+            const endless = /^text\/event-stream/.test(response.headers['content-type'] ?? '');
+            response.on('data', (part) => {
+                parts.push(part);
+                if (endless) {
+                    response.destroy();
+                    done();
+                }
             });
+            response.on('error', reject);
+            response.on('end', done);
         });
         if (options.chunked && body) {
             request.setHeader('transfer-encoding', 'chunked');

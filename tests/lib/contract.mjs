@@ -23,6 +23,8 @@ const CONTRACT = {
     Token: S.opaqueToken,
     Detail: S.detail,
     History: S.historyEntry,
+    Notification: S.notification,
+    NotificationPage: S.notificationPage,
 };
 
 const TYPES = {
@@ -117,6 +119,8 @@ function check(folder, routes) {
             list = [`a server error: ${answer.status}`];
         } else if (answer.status >= HTTP_ERROR) {
             list = checkError(answer);
+            // what speaks another protocol is reached when it asks for that
+            if (route?.status === 101 && answer.status === 426) called.get(route.key).succeeded++;
         } else if (answer.method === 'OPTIONS') {
             // 204: a CORS preflight
             if (answer.status === 200) list = S.complaints(S.metadataAnswer, answer.body);

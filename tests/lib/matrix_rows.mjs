@@ -40,6 +40,8 @@ const EDIT_FLAT = '401 404 200 403 403 403';
 const EDIT_NESTED = '401 403 200 403 403 403';
 // What belongs to a membership: an admin who is no member has none.
 const MINE = '401 404 200 200 200 403';
+// Of others' messages in one's own conversations; the member sent it.
+const NOTIFIED = '401 404 404 200 200 404';
 
 const self = { body: (w, role) => ({ first_name: `By ${role}` }) };
 const wholeSelf = {
@@ -155,12 +157,36 @@ export const ROWS = {
     ],
     'GET /api/messages/search/': signedIn('200', search),
 
+    'GET /api/notifications/': signedIn('200'),
+    'GET /api/notifications/unread_count/': signedIn('200'),
+    'POST /api/notifications/mark-all-read/': signedIn('200'),
+    'PATCH /api/notifications/mark-all-read/': signedIn('200'),
+    'GET /api/notifications/{}/': [NOTIFIED],
+    'PATCH /api/notifications/{}/': [NOTIFIED],
+    'POST /api/notifications/{}/read/': [NOTIFIED],
+    'PATCH /api/notifications/{}/read/': [NOTIFIED],
+
+    'GET /api/ws/': signedIn('426'), // without a WebSocket's headers
+    'GET /api/events/': signedIn('200'),
+    'GET /api/sync/': signedIn('200'),
+    'POST /api/ws/ticket/': signedIn('201'),
+    'POST /api/conversations/{}/typing/': ['401 404 204 204 204 403'],
+    'GET /api/users/{}/presence/': signedIn('200'),
+
     'GET /api/': signedIn('200'),
     'GET /health/': open('200'),
     'GET /api/health/': open('200'),
     'GET /ready/': open('200'),
     'GET /metrics/': ['401/403 403 403 403 403 200'],
 };
+
+// Both ways to mark something as read, under each of its names.
+const aliases = (path, others) =>
+    Object.fromEntries(
+        others.flatMap((other) =>
+            ['POST', 'PATCH'].map((verb) => [`${verb} /api/${other}/`, `${verb} /api/${path}/`]),
+        ),
+    );
 
 // The same handlers under other names.
 export const SAME = {
@@ -186,13 +212,28 @@ export const SAME = {
     'POST /api/conversations/{}/send_message/': 'POST /api/conversations/{}/messages/',
     'POST /api/conversations/{}/send-message/': 'POST /api/conversations/{}/messages/',
     'POST /api/conversations/{}/send/': 'POST /api/conversations/{}/messages/',
+    'GET /api/notifications/unread/': 'GET /api/notifications/',
+    'GET /api/notifications/unread-count/': 'GET /api/notifications/unread_count/',
+    'GET /api/notifications/count/': 'GET /api/notifications/unread_count/',
+    ...aliases('notifications/mark-all-read', [
+        'notifications/mark_all_read',
+        'notifications/mark-all-as-read',
+        'notifications/mark_all_as_read',
+        'notifications/read-all',
+    ]),
+    ...aliases('notifications/{}/read', [
+        'notifications/{}/mark_as_read',
+        'notifications/{}/mark-as-read',
+        'notifications/{}/mark_read',
+        'notifications/{}/mark-read',
+    ]),
 };
 
 export function defaultIds(w, path) {
     if (/^\/api\/conversations\/\{\}\/messages\/\{\}/.test(path)) return [w.id, w.message.id];
     if (/^\/api\/conversations\/\{\}\/participants\/\{\}/.test(path)) return [w.id, w.member.id];
     if (/^\/api\/conversations\/\{\}/.test(path)) return [w.id];
-    if (/^\/api\/messages\/\{\}/.test(path)) return [w.message.id];
+    if (/^\/api\/(messages|notifications)\/\{\}/.test(path)) return [w.message.id];
     if (/^\/api\/users\/\{\}/.test(path)) return [w.member.id];
     return [NO_UUID, NO_UUID];
 }

@@ -127,6 +127,32 @@ export const page = (shape) => (value, where) => {
     return object(fields, { optional, closed: true })(value, where);
 };
 
+export const notification = object(
+    {
+        id: uuid,
+        notification_id: uuid,
+        kind: oneOf('message'),
+        conversation: object(
+            { id: uuid, conversation_id: uuid, title: str, unread_count: count },
+            { closed: true },
+        ),
+        message,
+        is_read: bool,
+        created_at: time,
+    },
+    { closed: true },
+);
+
+// The page of a list, and two counts more.
+export const notificationPage = (value, where) => {
+    const { unread_count, unread_conversations, ...rest } = value ?? {};
+    const counts = object({ unread_count: count, unread_conversations: count });
+    return [
+        ...counts({ unread_count, unread_conversations }, where),
+        ...page(notification)(rest, where),
+    ];
+};
+
 export const tokens = object({ access: jwt, refresh: jwt });
 export const loginAnswer = object({ access: jwt, refresh: jwt, user_id: uuid, user });
 export const registration = object({

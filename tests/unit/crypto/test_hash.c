@@ -189,6 +189,34 @@ static void test_base64url_every_byte(void **state)
     }
 }
 
+/* RFC 3174, 7.3 */
+static void test_sha1_known(void **state)
+{
+    static const uint8_t expected[SHA1_SIZE] = {0xA9, 0x99, 0x3E, 0x36, 0x47, 0x06, 0x81,
+                                                0x6A, 0xBA, 0x3E, 0x25, 0x71, 0x78, 0x50,
+                                                0xC2, 0x6C, 0x9C, 0xD0, 0xD8, 0x9D};
+    uint8_t out[SHA1_SIZE];
+    (void)state;
+    sha1(STR("abc"), out);
+    assert_memory_equal(out, expected, sizeof(expected));
+}
+
+/* RFC 4648, 10; and the handshake of RFC 6455, 1.3. */
+static void test_base64_known(void **state)
+{
+    static const struct str plain[] = {{"", 0},     {"f", 1},     {"fo", 2},    {"foo", 3},
+                                       {"foob", 4}, {"fooba", 5}, {"foobar", 6}};
+    static const char *const texts[] = {"",         "Zg==",     "Zm8=",    "Zm9v",
+                                        "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"};
+    uint8_t digest[SHA1_SIZE];
+    for (size_t i = 0; i < COUNT_OF(plain); i++) {
+        assert_true(str_eq(base64_encode(*state, plain[i]), str_of(texts[i])));
+    }
+    sha1(STR("dGhlIHNhbXBsZSBub25jZQ==258EAFA5-E914-47DA-95CA-C5AB0DC85B11"), digest);
+    assert_true(str_eq(base64_encode(*state, str_of_bytes(digest, sizeof(digest))),
+                       STR("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +226,8 @@ int main(void)
         cmocka_unit_test(test_digest_is_stable),
         cmocka_unit_test(test_digest_keeps_fields_apart),
         cmocka_unit_test(test_secret_eq),
+        cmocka_unit_test(test_sha1_known),
+        cmocka_unit_test_setup_teardown(test_base64_known, setup, teardown),
         cmocka_unit_test_setup_teardown(test_base64url_known, setup, teardown),
         cmocka_unit_test_setup_teardown(test_base64url_is_strict, setup, teardown),
         cmocka_unit_test_setup_teardown(test_base64url_every_byte, setup, teardown),

@@ -335,6 +335,7 @@ static void test_token_types(void **state)
     } cases[] = {
         {STR("{" TIMES "," JTI "," SID "," USER ",\"token_type\":\"access\"}"), TOKEN_ACCESS},
         {STR("{" TIMES "," JTI "," SID "," USER ",\"token_type\":\"refresh\"}"), TOKEN_REFRESH},
+        {STR("{" TIMES "," JTI "," SID "," USER ",\"token_type\":\"ticket\"}"), TOKEN_TICKET},
         {STR("{" TIMES "," JTI "," SID "," USER ",\"token_type\":\"sliding\"}"), TOKEN_OTHER},
         {STR("{" TIMES "," JTI "," SID "," USER ",\"token_type\":\"Access\"}"), TOKEN_OTHER},
         {STR("{" TIMES "," JTI "," SID "," USER ",\"token_type\":\"\"}"), TOKEN_OTHER},

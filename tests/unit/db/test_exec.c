@@ -25,12 +25,19 @@ static const char *const texts[] = {
 static const char *const names[QUERIES] = {"raise", "add", "count", "stamps"};
 static const struct db_queries queries = {texts, names, QUERIES};
 
-enum { QUEUE_MAX = 32, BATCH_MAX = 8 };
+enum { QUEUE_MAX = 32, BATCH_MAX = 8, POOL_QUEUE_MAX = 6 };
 
 struct fixture {
     struct test_database t;
     struct exec *exec;
+    atomic_int commits;
 };
+
+static void count_commit(void *context)
+{
+    struct fixture *f = context;
+    atomic_fetch_add(&f->commits, 1);
+}
 
 /* Work that waits at a gate before it runs, so that a test decides what becomes one batch. */
 struct gate {
@@ -70,6 +77,8 @@ struct item {
     enum err told;
     bool batch_failed;
     atomic_int dones;
+    struct fixture *f; /* NULL: does not ask for the next */
+    int commits;       /* that were told of before `done` */
 };
 
 static enum err item_run(struct work *work, struct db *db, int64_t stamp)
@@ -95,6 +104,7 @@ static enum err item_run(struct work *work, struct db *db, int64_t stamp)
 static void item_done(struct work *work, enum err e, bool batch_failed)
 {
     struct item *item = (struct item *)work;
+    item->commits = item->f != NULL ? atomic_load(&item->f->commits) : 0;
     item->told = e;
     item->batch_failed = batch_failed;
     atomic_fetch_add(&item->dones, 1);
@@ -117,15 +127,18 @@ static int setup_with(void **state, int64_t busy_timeout_ms)
                          "CREATE TABLE counter (stamp INTEGER); INSERT INTO counter VALUES (0);"
                          "CREATE TABLE item (n INTEGER PRIMARY KEY, stamp INTEGER)");
     db_close(db);
-    const struct exec_options options = {.url = f->t.url,
-                                         .queries = queries,
-                                         .write_queue_max = QUEUE_MAX,
-                                         .write_batch_max = BATCH_MAX,
-                                         .slow_queue_max = 1,
-                                         .slow_threads = 1,
-                                         .busy_timeout_ms = busy_timeout_ms,
-                                         .read_timeout_ms = 60000,
-                                         .query_raise_stamp = RAISE};
+    const struct exec_options options = {
+        .url = f->t.url,
+        .queries = queries,
+        .write_queue_max = QUEUE_MAX,
+        .write_batch_max = BATCH_MAX,
+        .pools =
+            {[EXEC_HASHES] = {1, POOL_QUEUE_MAX, 15}, [EXEC_SEARCHES] = {1, POOL_QUEUE_MAX, 0}},
+        .busy_timeout_ms = busy_timeout_ms,
+        .read_timeout_ms = 60000,
+        .query_raise_stamp = RAISE,
+        .committed = count_commit,
+        .committed_context = f};
     assert_int_equal(exec_new(&options, &f->exec, &f->t.arena, &problem), ERR_OK);
     *state = f;
     return 0;
@@ -368,16 +381,16 @@ static void test_stopped(void **state)
     struct item item = new_item(SUCCEEDS, 1);
     stop(f);
     assert_false(exec_write(f->exec, &item.work));
-    assert_false(exec_slow(f->exec, &item.work));
+    assert_false(exec_run(f->exec, EXEC_HASHES, &item.work));
     assert_int_equal(get(f, COUNT), 0); /* reads go on */
 }
 
-/* ------- the slow pool ------- */
+/* ------- pools ------- */
 
 struct hand_over {
     struct work work;
     struct fixture *f;
-    struct item item; /* queued to the writer once the slow part is done */
+    struct item item; /* queued to the writer once the pool is done with it */
     int64_t seen;
     atomic_bool begun;
     enum err told;
@@ -411,24 +424,178 @@ static struct hand_over new_hand_over(struct fixture *f, int n)
                               .seen = -1};
 }
 
-/* Also while the executor stops: slow work that has begun still gets to the writer. What waits is
- * turned away, for there may be half a minute of it. */
-static void test_slow_work_goes_on_to_the_writer(void **state)
+/* Also while the executor stops: work of a pool that has begun still gets to the writer. What waits
+ * is turned away, for there may be half a minute of it. */
+static void test_pool_work_goes_on_to_the_writer(void **state)
 {
     struct fixture *f = *state;
     struct hand_over first = new_hand_over(f, 1);
     struct hand_over second = new_hand_over(f, 2);
-    assert_true(exec_slow(f->exec, &first.work));
+    assert_true(exec_run(f->exec, EXEC_HASHES, &first.work));
     while (!atomic_load(&first.begun)) {
         sched_yield();
     }
-    assert_true(exec_slow(f->exec, &second.work));
+    assert_true(exec_run(f->exec, EXEC_HASHES, &second.work));
     stop(f);
     assert_int_equal(first.seen, 0);
     assert_int_equal(first.item.told, ERR_OK);
     assert_int_equal(second.told, ERR_BUSY);
     assert_int_equal(second.seen, -1);
     assert_int_equal(get(f, COUNT), 1);
+}
+
+/* Work of a pool that notes when it was its turn; the first one waits at the gate. */
+struct guesses {
+    int run;         /* the pool's thread */
+    atomic_int done; /* those among them that are done with */
+};
+
+struct guess {
+    struct work work;
+    struct guesses *all;
+    int place; /* 1: it ran first */
+    enum err told;
+};
+
+static enum err guess_run(struct work *work, struct db *db, int64_t stamp)
+{
+    struct guess *guess = (struct guess *)work;
+    (void)db;
+    (void)stamp;
+    guess->place = ++guess->all->run;
+    if (guess->place == 1) {
+        gate_set(&gate.reached);
+        gate_wait(&gate.open);
+    }
+    return ERR_OK;
+}
+
+static void guess_done(struct work *work, enum err e, bool batch_failed)
+{
+    struct guess *guess = (struct guess *)work;
+    (void)batch_failed;
+    guess->told = e;
+    atomic_fetch_add(&guess->all->done, 1);
+}
+
+static struct guess new_guess(uint64_t turn, struct guesses *all)
+{
+    return (struct guess){.work = {.run = guess_run, .done = guess_done, .turn = turn},
+                          .all = all,
+                          .told = ERR_COUNT};
+}
+
+/* What is queued waits until the gate is opened. */
+static void hold_pool(struct fixture *f, struct guess *first)
+{
+    assert_true(exec_run(f->exec, EXEC_HASHES, &first->work));
+    gate_wait(&gate.reached);
+}
+
+static void finish_pool(struct fixture *f, struct guesses *all, int count)
+{
+    gate_set(&gate.open);
+    while (atomic_load(&all->done) < count) {
+        sched_yield();
+    }
+    stop(f);
+}
+
+/* Who comes alone stands behind one work of the one who came with many, not behind all. */
+static void test_turns(void **state)
+{
+    struct fixture *f = *state;
+    struct guesses all = {0};
+    struct guess many[4] = {new_guess(1, &all), new_guess(1, &all), new_guess(1, &all),
+                            new_guess(1, &all)};
+    struct guess one = new_guess(2, &all);
+    struct guess other[2] = {new_guess(3, &all), new_guess(3, &all)};
+    hold_pool(f, &many[0]);
+    for (int i = 1; i < 4; i++) {
+        assert_true(exec_run(f->exec, EXEC_HASHES, &many[i].work));
+    }
+    assert_true(exec_run(f->exec, EXEC_HASHES, &one.work));
+    assert_true(exec_run(f->exec, EXEC_HASHES, &other[0].work));
+    assert_true(exec_run(f->exec, EXEC_HASHES, &other[1].work));
+    finish_pool(f, &all, 7);
+    assert_int_equal(many[0].place, 1);
+    assert_int_equal(one.place, 2); /* the last was of turn 1, so another goes first */
+    assert_int_equal(many[1].place + other[0].place, 3 + 4);
+    assert_int_equal(many[2].place + other[1].place, 5 + 6);
+    assert_int_equal(many[3].place, 7);
+}
+
+/* Whoever fills the queue keeps nobody else out of it. */
+static void test_a_full_pool_displaces_the_greedy(void **state)
+{
+    struct fixture *f = *state;
+    struct guesses all = {0};
+    struct guess many[POOL_QUEUE_MAX + 2];
+    struct guess one = new_guess(2, &all);
+    for (int i = 0; i < POOL_QUEUE_MAX + 2; i++) {
+        many[i] = new_guess(1, &all);
+    }
+    hold_pool(f, &many[0]);
+    for (int i = 1; i <= POOL_QUEUE_MAX; i++) {
+        assert_true(exec_run(f->exec, EXEC_HASHES, &many[i].work));
+    }
+    assert_false(exec_run(f->exec, EXEC_HASHES, &many[POOL_QUEUE_MAX + 1].work));
+    assert_true(exec_run(f->exec, EXEC_HASHES, &one.work));
+    assert_int_equal(many[POOL_QUEUE_MAX].told, ERR_BUSY);
+    finish_pool(f, &all, POOL_QUEUE_MAX + 2);
+    assert_int_equal(one.told, ERR_OK);
+    assert_int_equal(one.place, 2);
+    assert_int_equal(many[POOL_QUEUE_MAX].place, 0);
+    assert_int_equal(many[POOL_QUEUE_MAX - 1].told, ERR_OK);
+}
+
+/* One pool that is busy is not in the way of another. */
+static void test_pools_are_apart(void **state)
+{
+    struct fixture *f = *state;
+    struct guesses all = {0};
+    struct guess first = new_guess(1, &all);
+    struct hand_over search = new_hand_over(f, 1);
+    hold_pool(f, &first);
+    assert_true(exec_run(f->exec, EXEC_SEARCHES, &search.work));
+    while (!atomic_load(&search.begun)) {
+        sched_yield();
+    }
+    finish_pool(f, &all, 1);
+    assert_int_equal(search.told, ERR_OK);
+    assert_int_equal(search.item.told, ERR_OK);
+}
+
+/* ------- commits are told ------- */
+
+static void test_commits_are_told_before_answers(void **state)
+{
+    struct fixture *f = *state;
+    struct item items[] = {new_item(SUCCEEDS, 1), new_item(WRITES_AND_FAILS, 2),
+                           new_item(SUCCEEDS, 3)};
+    for (size_t i = 0; i < COUNT_OF(items); i++) {
+        items[i].f = f;
+    }
+    queue_all(f, items, COUNT_OF(items));
+    assert_int_equal(atomic_load(&f->commits), 2); /* the gate's, and that of those two */
+    assert_int_equal(items[0].commits, 2);
+    assert_int_equal(items[1].commits, 1); /* told at once; its batch was undone */
+    assert_int_equal(items[2].commits, 2);
+}
+
+/* For what start-up has to write. */
+static void test_the_writers_connection(void **state)
+{
+    struct fixture *f = *state;
+    struct db *db = exec_writer(f->exec);
+    assert_int_equal(db_begin_write(db), ERR_OK);
+    assert_int_equal(db_exec(db, ADD, ARGS(V_INT(7), V_INT(0)), NULL), ERR_OK);
+    assert_int_equal(db_commit(db), ERR_OK);
+    struct item item = new_item(SUCCEEDS, 8);
+    assert_true(exec_write(f->exec, &item.work));
+    stop(f);
+    assert_int_equal(item.told, ERR_OK);
+    assert_int_equal(get(f, COUNT), 2);
 }
 
 /* ------- many at once ------- */
@@ -491,7 +658,12 @@ int main(void)
         TEST(test_a_full_queue_refuses),
         TEST(test_a_locked_database_fails_the_batch),
         TEST(test_stopped),
-        TEST(test_slow_work_goes_on_to_the_writer),
+        TEST(test_pool_work_goes_on_to_the_writer),
+        TEST(test_turns),
+        TEST(test_a_full_pool_displaces_the_greedy),
+        TEST(test_pools_are_apart),
+        TEST(test_commits_are_told_before_answers),
+        TEST(test_the_writers_connection),
 #undef TEST
         cmocka_unit_test_setup_teardown(test_many_threads, setup_patient, teardown),
     };

@@ -24,6 +24,7 @@ enum query {
     FOREIGN_KEYS,
     FOLDED,
     CONTAINS,
+    CONTAINS_ALL,
     FOREVER,
     FILL,
     BROKEN,
@@ -39,6 +40,7 @@ static const char *const texts[] = {
     [FOREIGN_KEYS] = "SELECT foreign_keys FROM pragma_foreign_keys",
     [FOLDED] = "SELECT folded(?1) = ?2",
     [CONTAINS] = "SELECT contains(?1, ?2)",
+    [CONTAINS_ALL] = "SELECT contains('One TWO three', 'one', NULL, ?1, 'three', ?2)",
     [FOREVER] =
         "WITH RECURSIVE c AS (SELECT 1 AS n UNION ALL SELECT 2 FROM c) SELECT max(n) FROM c",
     [FILL] = "INSERT INTO thing (id, body) VALUES (?1, zeroblob(1000000))",
@@ -301,6 +303,58 @@ static void test_functions(void **state)
     assert_yes(f->db, CONTAINS, STR("abc"), STR(""), 1);
     assert_yes(f->db, CONTAINS, STR("abc"), STR("abcd"), 0);
     assert_yes(f->db, CONTAINS, STR_NULL, STR("a"), 0);
+    assert_yes(f->db, CONTAINS_ALL, STR("two"), STR("ee"), 1);
+    assert_yes(f->db, CONTAINS_ALL, STR("two"), STR_NULL, 1);
+    assert_yes(f->db, CONTAINS_ALL, STR("two"), STR("four"), 0);
+    assert_yes(f->db, CONTAINS_ALL, STR("four"), STR("two"), 0);
+}
+
+/* Somebody puts another database in the place of the one that is open: whoever opens it later
+ * belongs to the one that was there first, or does not open at all. */
+static void test_same_file(void **state)
+{
+    struct fixture *f = *state;
+    char path[128];
+    char aside[160];
+    struct db_options options = {.queries = queries, .read_only = true, .same_as = f->db};
+    struct str problem = STR("");
+    struct db *db = NULL;
+    assert_int_equal(db_open(f->t.url, &options, &db, &f->t.arena, &problem), ERR_OK);
+    db_close(db);
+    (void)snprintf(path, sizeof(path), "%s/test.sqlite3", f->t.folder);
+    (void)snprintf(aside, sizeof(aside), "%s.aside", path);
+    assert_int_equal(rename(path, aside), 0);
+    FILE *other = fopen(path, "w"); /* to SQLite, an empty database */
+    assert_non_null(other);
+    assert_int_equal(fclose(other), 0);
+    db = NULL;
+    assert_int_equal(db_open(f->t.url, &options, &db, &f->t.arena, &problem), ERR_UNAVAILABLE);
+    assert_null(db);
+    assert_true(problem.n > 0);
+    assert_int_equal(rename(aside, path), 0);
+    assert_int_equal(db_open(f->t.url, &options, &db, &f->t.arena, &problem), ERR_OK);
+    db_close(db);
+}
+
+/* The first page of the table is overwritten behind SQLite's back. */
+static void test_corrupt(void **state)
+{
+    struct fixture *f = *state;
+    char path[128];
+    int64_t n;
+    assert_int_equal(add(f->db, one), ERR_OK);
+    test_database_script(&f->t, f->db, "PRAGMA wal_checkpoint(TRUNCATE)");
+    (void)snprintf(path, sizeof(path), "%s/test.sqlite3", f->t.folder);
+    FILE *file = fopen(path, "r+");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 4096, SEEK_SET), 0);
+    for (int i = 0; i < 4096; i++) {
+        assert_int_equal(fputc(0x55, file), 0x55);
+    }
+    assert_int_equal(fclose(file), 0);
+    struct db *reader = test_database_open(&f->t, queries, true);
+    assert_int_equal(db_get_int(reader, COUNT, NO_ARGS, &n, NULL), ERR_UNAVAILABLE);
+    db_close(reader);
 }
 
 static void assert_not_opened(struct fixture *f, const char *url)
@@ -370,6 +424,8 @@ int main(void)
         TEST(test_deadline),
         TEST(test_full),
         TEST(test_functions),
+        TEST(test_same_file),
+        TEST(test_corrupt),
         TEST(test_cannot_open),
         TEST(test_prepare_all),
         TEST(test_bad_script),

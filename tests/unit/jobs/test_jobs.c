@@ -34,8 +34,6 @@ static int setup(void **state)
                                          .queries = store_queries,
                                          .write_queue_max = 10,
                                          .write_batch_max = 10,
-                                         .slow_queue_max = 1,
-                                         .slow_threads = 1,
                                          .busy_timeout_ms = 5000,
                                          .read_timeout_ms = 60000,
                                          .query_raise_stamp = Q_STAMP_RAISE};
@@ -93,9 +91,39 @@ static void test_what_was_left_and_what_comes(void **state)
     wait_until_zero(f, requests);
     assert_int_equal(chat_rows_get(&f->t, "SELECT n FROM tally WHERE name = 'messages'"), 5);
     run_script(f, request_conversation);
-    jobs_poke(f->jobs);
     wait_until_zero(f, requests);
     assert_int_equal(chat_rows_get(&f->t, "SELECT count(*) FROM message WHERE body <> ''"), 5);
+}
+
+/* A guest who was a moderator in more conversations than can be changed at once, and a host who has
+ * been one again meanwhile. */
+static void test_demotion(void **state)
+{
+    struct fixture *f = *state;
+    run_script(f, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)"
+                  " INSERT INTO conversation (id, title, metadata, created_by, created_at,"
+                  " updated_at, last_seq, message_count, participant_count, rev, stamp)"
+                  " SELECT CAST(printf('%016d', i) AS BLOB), 'room', '{}', a.id, 1, 1, 0, 0, 2, 3,"
+                  " 1 FROM n JOIN account a ON a.username = 'one';"
+                  "INSERT INTO participant (conversation_id, user_id, role, joined_at, read_seq,"
+                  " archived, pinned, rev, stamp)"
+                  " SELECT c.id, a.id, 'moderator', 1, 0, 0, 0, 2, 1 FROM conversation c CROSS JOIN"
+                  " account a WHERE c.title = 'room';"
+                  "UPDATE account SET role = 'host' WHERE username = 'two';"
+                  "INSERT INTO demotion (user_id, requested_at) SELECT id, 1 FROM account");
+    f->jobs = jobs_start(&f->app);
+    wait_until_zero(f, "SELECT count(*) FROM demotion");
+    assert_int_equal(chat_rows_get(&f->t, "SELECT count(*) FROM participant p JOIN account a ON"
+                                          " a.id = p.user_id WHERE a.username = 'one' AND p.role ="
+                                          " 'member' AND p.rev = 4"),
+                     1200);
+    assert_int_equal(chat_rows_get(&f->t, "SELECT count(*) FROM participant p JOIN account a ON"
+                                          " a.id = p.user_id WHERE a.username = 'two' AND p.role ="
+                                          " 'moderator' AND p.rev = 2"),
+                     1200);
+    assert_int_equal(
+        chat_rows_get(&f->t, "SELECT count(*) FROM conversation WHERE title = 'room' AND rev = 4"),
+        1200);
 }
 
 static void test_purge(void **state)
@@ -106,10 +134,13 @@ static void test_purge(void **state)
                   " 'jwt', 1, 1, 1, 1, 1, '', '', 1 FROM message");
     run_script(f, "INSERT INTO idempotency (user_id, request, body, status, answer, created_at)"
                   " SELECT id, x'00', x'00', 201, '{}', 1 FROM account");
+    run_script(f, "INSERT INTO ws_ticket (id, expires_at) SELECT id, 1 FROM account");
+    run_script(f, "WITH RECURSIVE i (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 9000)"
+                  " INSERT INTO change_log (shard, stamp, n, kind, rev, at)"
+                  " SELECT 0, n / 10, n, 6, 0, n FROM i");
     f->jobs = jobs_start(&f->app);
-    jobs_poke(f->jobs);
-    wait_until_zero(f,
-                    "SELECT (SELECT count(*) FROM session) + (SELECT count(*) FROM idempotency)");
+    wait_until_zero(f, "SELECT (SELECT count(*) FROM session) + (SELECT count(*) FROM idempotency)"
+                       " + (SELECT count(*) FROM ws_ticket) + (SELECT count(*) FROM change_log)");
 }
 
 /* With nothing to do, nothing is written: the counter of commits stays. */
@@ -118,7 +149,6 @@ static void test_idle(void **state)
     struct fixture *f = *state;
     int64_t stamp = chat_rows_get(&f->t, "SELECT stamp FROM shard");
     f->jobs = jobs_start(&f->app);
-    jobs_poke(f->jobs);
     (void)usleep(100 * 1000);
     jobs_stop(f->jobs);
     f->jobs = NULL;
@@ -131,6 +161,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(test_what_was_left_and_what_comes),
+        TEST(test_demotion),
         TEST(test_purge),
         TEST(test_idle),
 #undef TEST

@@ -128,13 +128,29 @@ static void test_malformed_hosts(void **state)
     assert_host("anything.at.all:1", "*", true);
 }
 
+/* An IPv6 client has 64 bits to choose addresses from, and still but one turn. */
+static void test_turns(void **state)
+{
+    (void)state;
+    assert_true(net_turn(STR("10.0.0.1"), 7) == net_turn(STR("10.0.0.1"), 7));
+    assert_true(net_turn(STR("10.0.0.1"), 7) != net_turn(STR("10.0.0.2"), 7));
+    assert_true(net_turn(STR("10.0.0.1"), 7) != net_turn(STR("10.0.0.1"), 8));
+    assert_true(net_turn(STR("2001:db8:1:2::5"), 7) == net_turn(STR("2001:db8:1:2:9::6"), 7));
+    assert_true(net_turn(STR("2001:db8:1:2::5"), 7) != net_turn(STR("2001:db8:1:3::5"), 7));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_single_addresses),   cmocka_unit_test(test_networks),
-        cmocka_unit_test(test_mapped_addresses),   cmocka_unit_test(test_what_is_no_address),
-        cmocka_unit_test(test_exact_hosts),        cmocka_unit_test(test_subdomains),
-        cmocka_unit_test(test_addresses_as_hosts), cmocka_unit_test(test_malformed_hosts),
+        cmocka_unit_test(test_single_addresses),
+        cmocka_unit_test(test_networks),
+        cmocka_unit_test(test_mapped_addresses),
+        cmocka_unit_test(test_what_is_no_address),
+        cmocka_unit_test(test_exact_hosts),
+        cmocka_unit_test(test_subdomains),
+        cmocka_unit_test(test_addresses_as_hosts),
+        cmocka_unit_test(test_malformed_hosts),
+        cmocka_unit_test(test_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -104,6 +104,26 @@ static void test_more_than_fit(void **state)
     }
 }
 
+/* These two names have one FNV-1a hash: whoever can name such pairs would use up another's tries. */
+static void test_names_that_hash_alike(void **state)
+{
+    static const char *const names[] = {"8yn0iYCKYHlIj4-BwPqk", "GReLUrM4wMqfg9yzV3KQ"};
+    assert_true(str_hash(str_of(names[0])) == str_hash(str_of(names[1])));
+    for (int i = 0; i < 3; i++) {
+        assert_true(take(*state, three_a_day, "login", names[0]));
+    }
+    assert_true(take(*state, three_a_day, "login", names[1]));
+}
+
+/* A scope and a name are not one text. */
+static void test_no_name_reaches_into_a_scope(void **state)
+{
+    for (int i = 0; i < 3; i++) {
+        assert_true(take(*state, three_a_day, "login", "x"));
+    }
+    assert_true(take(*state, three_a_day, "log", "inx"));
+}
+
 enum { THREADS = 4, TRIES = 500, ALLOWED = 700 };
 
 struct taker {
@@ -149,6 +169,8 @@ int main(void)
         TEST(test_no_rate_no_limit),
         TEST(test_an_ended_window_begins_anew),
         TEST(test_more_than_fit),
+        TEST(test_names_that_hash_alike),
+        TEST(test_no_name_reaches_into_a_scope),
         TEST(test_many_threads),
 #undef TEST
     };

@@ -13,6 +13,7 @@
 #include "store/idempotency.h"
 #include "store/queries.h"
 #include "store/system.h"
+#include "store/ticket.h"
 #include "unit/support/chat_rows.h"
 
 enum { NOW_US = 5000, STAMP = 9, STEPS_MAX = 100 };
@@ -153,7 +154,8 @@ static void test_beginning_anew(void **state)
 static void test_traces(void **state)
 {
     struct fixture *f = *state;
-    const struct kept_answer kept = {STR("digest"), 201, STR("{\"quoted\":1}")};
+    const struct kept_answer kept = {
+        .body_digest = STR("digest"), .status = 201, .answer = STR("{\"quoted\":1}")};
     request(f, "user", chat_rows_user_1, 10);
     assert_int_equal(store_idempotency_add(f->db, chat_rows_user_1, STR("r"), &kept, 1), ERR_OK);
     assert_int_equal(store_idempotency_add(f->db, chat_rows_user_2, STR("r"), &kept, 1), ERR_OK);
@@ -201,34 +203,59 @@ static void test_nothing_to_erase(void **state)
     assert_int_equal(get(f, "SELECT n FROM tally WHERE name = 'messages'"), CHAT_ROWS_EACH);
 }
 
+static bool anything_before(struct fixture *f, struct purge_times before)
+{
+    bool any = false;
+    assert_int_equal(store_purge_any(f->db, &before, &any), ERR_OK);
+    return any;
+}
+
 static void test_purge(void **state)
 {
     struct fixture *f = *state;
-    const struct kept_answer kept = {STR("digest"), 201, STR("{}")};
-    bool any = true;
+    const struct kept_answer kept = {
+        .body_digest = STR("digest"), .status = 201, .answer = STR("{}")};
     int64_t dropped = 0;
-    assert_int_equal(store_purge_any(f->db, 100, 100, &any), ERR_OK);
-    assert_false(any);
+    assert_false(anything_before(f, (struct purge_times){100, 100, 100, 100}));
     test_database_script(
         &f->t, f->db,
         "INSERT INTO session (id, user_id, kind, generation, issued_at, created_at,"
         " expires_at, last_used_at, user_agent, address, stamp) SELECT id,"
         " sender_id, 'jwt', 1, 1, 1, seq * 20, 1, '', '', 1 FROM message WHERE seq"
         " <= 5");
-    assert_int_equal(store_purge_any(f->db, 100, 20, &any), ERR_OK);
-    assert_false(any);
-    assert_int_equal(store_purge_any(f->db, 100, 21, &any), ERR_OK);
-    assert_true(any);
+    assert_false(anything_before(f, (struct purge_times){100, 20, 100, 100}));
+    assert_true(anything_before(f, (struct purge_times){100, 21, 100, 100}));
     assert_int_equal(store_purge_sessions(f->db, 100, 5, &dropped), ERR_OK);
     assert_int_equal(dropped, 5);
     assert_int_equal(store_purge_sessions(f->db, 100, 5, &dropped), ERR_OK);
     assert_int_equal(dropped, 3);
     assert_int_equal(get(f, "SELECT min(expires_at) FROM session"), 100);
     assert_int_equal(store_idempotency_add(f->db, chat_rows_user_1, STR("r"), &kept, 99), ERR_OK);
-    assert_int_equal(store_purge_any(f->db, 100, 0, &any), ERR_OK);
-    assert_true(any);
+    assert_true(anything_before(f, (struct purge_times){100, 0, 0, 0}));
     assert_int_equal(store_idempotency_purge(f->db, 100, 5, &dropped), ERR_OK);
     assert_int_equal(dropped, 1);
+}
+
+static void test_purge_of_tickets_and_changes(void **state)
+{
+    struct fixture *f = *state;
+    bool first = false;
+    assert_int_equal(store_ticket_use(f->db, chat_rows_user_1, 50, &first), ERR_OK);
+    assert_true(first);
+    assert_int_equal(store_ticket_use(f->db, chat_rows_user_1, 50, &first), ERR_OK);
+    assert_false(first);
+    assert_false(anything_before(f, (struct purge_times){100, 100, 50, 100}));
+    assert_true(anything_before(f, (struct purge_times){100, 100, 51, 100}));
+    int64_t dropped = 0;
+    assert_int_equal(store_ticket_purge(f->db, 51, 5, &dropped), ERR_OK);
+    assert_int_equal(dropped, 1);
+    assert_int_equal(store_ticket_use(f->db, chat_rows_user_1, 50, &first), ERR_OK);
+    assert_true(first);
+    test_database_script(&f->t, f->db,
+                         "INSERT INTO change_log (shard, stamp, n, kind, rev, at) VALUES"
+                         " (0, 1, 1, 6, 0, 60), (0, 2, 1, 6, 0, 70)");
+    assert_false(anything_before(f, (struct purge_times){100, 100, 50, 60}));
+    assert_true(anything_before(f, (struct purge_times){100, 100, 50, 61}));
 }
 
 int main(void)
@@ -243,6 +270,7 @@ int main(void)
         TEST(test_a_conversation),
         TEST(test_nothing_to_erase),
         TEST(test_purge),
+        TEST(test_purge_of_tickets_and_changes),
 #undef TEST
     };
     log_set_level(LOG_ERROR + 1);

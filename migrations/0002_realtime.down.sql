@@ -1,0 +1,6 @@
+DROP TABLE ws_ticket;
+DROP TABLE incarnation;
+DROP TABLE change_log;
+DROP INDEX message_revised;
+ALTER TABLE participant DROP COLUMN joined_stamp;
+ALTER TABLE message DROP COLUMN sent_stamp;

@@ -1,0 +1,3 @@
+DROP TABLE demotion;
+ALTER TABLE idempotency DROP COLUMN object_id;
+DROP INDEX message_deleted;

@@ -1,0 +1,99 @@
+/* Long poll: a client that ends with the first thing there is to tell it. Frames that may be dropped
+ * (typing, presence) are none. */
+#include <stdlib.h>
+
+#include "live/hub_private.h"
+
+struct poll {
+    struct live_client client;
+    hub_polled *done;
+    void *context;
+    int64_t wait_ms;
+    int64_t deadline_ms;
+};
+
+/* Is there more to be had at once? Not behind the last page of a round: what has changed meanwhile is
+ * news for the next poll. */
+static bool has_more(const struct live_client *client)
+{
+    const struct catchup *catchup = client->catchup;
+    return client->state == CLIENT_PULLING && (catchup->from.paging || catchup->no_ring);
+}
+
+/* All that is queued, and where it goes on from there. */
+static void answer(struct poll *poll, struct live_page page)
+{
+    struct live_client *client = &poll->client;
+    hub_polled *done = poll->done;
+    void *context = poll->context;
+    if (client->state == CLIENT_GONE) {
+        return;
+    }
+    page.next = client_cursor(client);
+    page.more = page.failure == ERR_OK && has_more(client);
+    page.frames = mem_alloc((client->queue.count + 1) * sizeof(page.frames[0]));
+    while (client->queue.count > 0) {
+        page.frames[page.count++] = client_take(client);
+    }
+    client_gone(client); /* perhaps with its memory */
+    done(&page, context);
+}
+
+static void poll_start(struct live_client *client)
+{
+    struct poll *poll = (struct poll *)client;
+    poll->deadline_ms = loop_now_ms(client->loop) + poll->wait_ms;
+}
+
+/* A page is waited for whatever the deadline: one that is being read, or will be as soon as this is
+ * over, since the ring had not all of it. */
+static bool is_reading(const struct live_client *client)
+{
+    return client->state == CLIENT_PULLING && (client->is_pulled || !client->catchup->waits);
+}
+
+static void poll_flush(struct live_client *client)
+{
+    struct poll *poll = (struct poll *)client;
+    bool is_over = loop_now_ms(client->loop) >= poll->deadline_ms;
+    if (client->queue.count > 0 || (is_over && !is_reading(client))) {
+        answer(poll, (struct live_page){0});
+    }
+}
+
+static void poll_end(struct live_client *client, enum close_code code)
+{
+    answer((struct poll *)client,
+           (struct live_page){.reset = code == CLOSE_RESET, .ended = code == CLOSE_SIGNED_OUT});
+}
+
+static void poll_drop(struct live_client *client)
+{
+    poll_end(client, CLOSE_RESTART);
+}
+
+static void poll_failed(struct live_client *client, enum err e)
+{
+    answer((struct poll *)client, (struct live_page){.failure = e});
+}
+
+void hub_take_poll(struct hub *hub, const struct live_who *who, const struct cursor *from,
+                   int64_t wait_s, size_t size_max, hub_polled *done, void *context)
+{
+    static const struct transport transport = {
+        .kind = TRANSPORT_POLL,
+        .start = poll_start,
+        .flush = poll_flush,
+        .end = poll_end,
+        .drop = poll_drop,
+        .tick = client_touch,
+        .failed = poll_failed,
+    };
+    struct poll *poll = mem_alloc_zero(sizeof(*poll));
+    poll->done = done;
+    poll->context = context;
+    poll->wait_ms = wait_s * 1000;
+    client_init(&poll->client, hub, &transport, who, from);
+    poll->client.queue_max = (uint32_t)size_max;
+    loop_post_client(&poll->client, NULL);
+}

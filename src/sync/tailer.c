@@ -1,0 +1,581 @@
+/* A step: what is new in the log, in one snapshot; the present state of each object that it names,
+ * once; one batch for the hub.
+ *
+ * Read positions move often: those that others see are held back until READS_MS after the ones before;
+ * the farthest of each reader counts. Until then batches tell clients less (`told`) than they hold.
+ *
+ * Threads: everything but the flags under `lock` belongs to the tailer's thread. */
+#include "sync/tailer.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/change.h"
+#include "store/sync.h"
+#include "sync/frames.h"
+
+enum { LOOK_MS = 1000, READS_MS = 1000, CHANGES_MOST = 1000 };
+
+/* A read position that others have not been told yet. */
+struct waiting_read {
+    struct uuid conversation_id;
+    struct uuid user_id;
+    int64_t seq;
+    int shard;
+    int64_t stamp;
+};
+
+struct tailer {
+    struct exec *exec;
+    struct hub *hub;
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards the fields up to the next blank line */
+    pthread_cond_t changed;
+    bool poked;
+    bool stopping;
+
+    struct position at;
+    struct waiting_read *reads;
+    size_t read_count;
+    size_t read_cap;
+    int64_t reads_due_us; /* steady clock */
+
+    atomic_int_fast64_t batches;
+    atomic_int_fast64_t changes;
+    atomic_int_fast64_t lag;
+};
+
+/* What is to be told of a step: a change, or something that follows from one. */
+struct task {
+    struct change change;
+    size_t order; /* place in the log */
+};
+
+struct step {
+    struct tailer *tailer;
+    struct db *db;
+    struct arena *arena;
+    struct task *tasks;
+    size_t task_count;
+    struct live_event *events;
+    size_t event_count;
+    size_t event_cap;
+};
+
+/* --- what there is to tell ------------------------------------------------------------------- */
+
+static int compare_objects(const struct change *a, const struct change *b)
+{
+    if (a->kind != b->kind) {
+        return a->kind < b->kind ? -1 : 1;
+    }
+    int order = uuid_compare(a->conversation_id, b->conversation_id);
+    return order != 0 ? order : uuid_compare(a->object_id, b->object_id);
+}
+
+static int by_object(const void *left, const void *right)
+{
+    const struct task *a = left;
+    const struct task *b = right;
+    int order = compare_objects(&a->change, &b->change);
+    if (order == 0) {
+        order = a->order < b->order ? -1 : 1;
+    }
+    return order;
+}
+
+static int by_order(const void *left, const void *right)
+{
+    const struct task *a = left;
+    const struct task *b = right;
+    return a->order < b->order ? -1 : a->order > b->order;
+}
+
+/* Of several changes of one object the last one stays, so that what is left stands in the order of
+ * rev within each conversation. */
+static void keep_last(struct step *step)
+{
+    size_t kept = 0;
+    qsort(step->tasks, step->task_count, sizeof(step->tasks[0]), by_object);
+    for (size_t i = 0; i < step->task_count; i++) {
+        bool last = i + 1 == step->task_count ||
+                    compare_objects(&step->tasks[i].change, &step->tasks[i + 1].change) != 0;
+        if (last) {
+            step->tasks[kept++] = step->tasks[i];
+        }
+    }
+    step->task_count = kept;
+    qsort(step->tasks, kept, sizeof(step->tasks[0]), by_order);
+}
+
+/* A membership's change shows in the conversation too. */
+static void plan(struct step *step, const struct change *rows, size_t count)
+{
+    step->tasks = ARENA_ARRAY(step->arena, struct task, 2 * count + 1);
+    for (size_t i = 0; i < count; i++) {
+        step->tasks[step->task_count++] = (struct task){rows[i], 2 * i};
+        if (rows[i].kind == CHANGE_MEMBERSHIP) {
+            struct change change = rows[i];
+            change.kind = CHANGE_CONVERSATION;
+            change.object_id = (struct uuid){{0}};
+            step->tasks[step->task_count++] = (struct task){change, 2 * i + 1};
+        } else if (rows[i].kind == CHANGE_CONVERSATION) {
+            step->tasks[step->task_count - 1].change.object_id = (struct uuid){{0}};
+        }
+    }
+    keep_last(step);
+}
+
+/* --- events ---------------------------------------------------------------------------------- */
+
+static struct live_event *add_event(struct step *step, enum live_event_kind kind)
+{
+    if (step->event_count == step->event_cap) {
+        step->event_cap = step->event_cap > 0 ? 2 * step->event_cap : 16;
+        step->events = mem_realloc(step->events, step->event_cap * sizeof(struct live_event));
+    }
+    struct live_event *event = &step->events[step->event_count++];
+    *event = (struct live_event){.kind = kind};
+    return event;
+}
+
+static void add_conversation_event(struct step *step, struct uuid id, struct live_frame *frame)
+{
+    struct live_event *event = add_event(step, LIVE_CONVERSATION);
+    event->conversation_id = id;
+    event->frame = frame;
+}
+
+static void add_user_event(struct step *step, enum live_event_kind kind,
+                           struct uuid conversation_id, struct uuid user_id,
+                           struct live_frame *frame)
+{
+    struct live_event *event = add_event(step, kind);
+    event->conversation_id = conversation_id;
+    event->user_id = user_id;
+    event->frame = frame;
+}
+
+static enum err tell_message(struct step *step, const struct change *change)
+{
+    struct message message;
+    bool found = false;
+    if (!hub_listens(step->tailer->hub, change->conversation_id)) {
+        add_conversation_event(step, change->conversation_id, NULL);
+        return ERR_OK;
+    }
+    enum err e = store_sync_message(step->db, step->arena, change->object_id, &message, &found);
+    if (e == ERR_OK && found) {
+        add_conversation_event(step, change->conversation_id, frame_message(&message));
+    }
+    return e;
+}
+
+static enum err tell_conversation(struct step *step, const struct change *change)
+{
+    struct uuid id = change->conversation_id;
+    struct conversation conversation;
+    struct member *members = NULL;
+    size_t count = 0;
+    bool found = false;
+    if (!hub_listens(step->tailer->hub, id)) {
+        add_conversation_event(step, id, NULL);
+        return ERR_OK;
+    }
+    enum err e = store_sync_conversation(step->db, step->arena, id, &conversation, &found);
+    if (e != ERR_OK || !found || conversation.deleted_at != 0) {
+        return e;
+    }
+    e = store_sync_members(step->db, step->arena, id, FRAME_PARTICIPANTS_MAX, &members, &count);
+    if (e == ERR_OK) {
+        add_conversation_event(step, id, frame_conversation(&conversation, members, count, 0));
+    }
+    return e;
+}
+
+/* To the member's own devices. */
+static void tell_own(struct step *step, const struct participant *mine)
+{
+    bool online = hub_is_online(step->tailer->hub, mine->user_id);
+    add_user_event(step, LIVE_OWN, mine->conversation_id, mine->user_id,
+                   online ? frame_membership(mine) : NULL);
+}
+
+static enum err tell_membership(struct step *step, const struct change *change)
+{
+    struct participant mine;
+    bool found = false;
+    enum err e =
+        store_sync_participant(step->db, change->conversation_id, change->object_id, &mine, &found);
+    if (e != ERR_OK || !found) {
+        return e;
+    }
+    if (mine.left_at != 0) {
+        bool online = hub_is_online(step->tailer->hub, mine.user_id);
+        add_user_event(step, LIVE_LEFT, mine.conversation_id, mine.user_id,
+                       online ? frame_gone(mine.conversation_id, mine.rev) : NULL);
+    } else if (mine.joined_stamp > step->tailer->at.at[change->shard]) {
+        add_user_event(step, LIVE_JOINED, mine.conversation_id, mine.user_id, NULL);
+    } else {
+        tell_own(step, &mine);
+    }
+    return ERR_OK;
+}
+
+static enum err tell_mine(struct step *step, const struct change *change)
+{
+    struct participant mine;
+    bool found = false;
+    enum err e =
+        store_sync_participant(step->db, change->conversation_id, change->object_id, &mine, &found);
+    if (e == ERR_OK && found && mine.left_at == 0) {
+        tell_own(step, &mine);
+    }
+    return e;
+}
+
+static enum err tell_ended(struct step *step, const struct change *change)
+{
+    struct uuid *users = NULL;
+    size_t count = 0;
+    enum err e = store_sync_ended(step->db, step->arena, change->conversation_id, change->stamp,
+                                  &users, &count);
+    if (e != ERR_OK || count == 0) {
+        return e;
+    }
+    struct live_frame *frame = frame_gone(change->conversation_id, change->rev);
+    for (size_t i = 0; i < count; i++) {
+        add_user_event(step, LIVE_LEFT, change->conversation_id, users[i], live_frame_ref(frame));
+    }
+    live_frame_unref(frame);
+    return ERR_OK;
+}
+
+static enum err tell_sessions(struct step *step, const struct change *change)
+{
+    struct uuid *ids = NULL;
+    size_t count = 0;
+    if (!hub_is_online(step->tailer->hub, change->object_id)) {
+        return ERR_OK;
+    }
+    enum err e = store_sync_sessions(step->db, step->arena, change->object_id, &ids, &count);
+    if (e != ERR_OK) {
+        return e;
+    }
+    struct live_event *event = add_event(step, LIVE_SESSIONS);
+    event->user_id = change->object_id;
+    event->session_count = count;
+    event->sessions = mem_alloc(count * sizeof(struct uuid) + 1);
+    if (count > 0) {
+        memcpy(event->sessions, ids, count * sizeof(struct uuid));
+    }
+    return ERR_OK;
+}
+
+static enum err tell_user(struct step *step, const struct change *change)
+{
+    struct user user;
+    bool found = false;
+    enum err e = store_sync_user(step->db, step->arena, change->object_id, &user, &found);
+    if (e != ERR_OK || !found) {
+        return e;
+    }
+    add_user_event(step, LIVE_USER, (struct uuid){{0}}, user.id, frame_user(&user));
+    if (!user.is_active || user.deleted_at != 0) {
+        add_event(step, LIVE_SESSIONS)->user_id = user.id; /* none of them lives */
+    }
+    return ERR_OK;
+}
+
+/* --- read positions -------------------------------------------------------------------------- */
+
+static void hold_read(struct tailer *tailer, const struct participant *mine,
+                      const struct change *change)
+{
+    if (tailer->read_count == tailer->read_cap) {
+        tailer->read_cap = tailer->read_cap > 0 ? 2 * tailer->read_cap : 16;
+        tailer->reads = mem_realloc(tailer->reads, tailer->read_cap * sizeof(tailer->reads[0]));
+    }
+    tailer->reads[tailer->read_count++] = (struct waiting_read){
+        .conversation_id = mine->conversation_id,
+        .user_id = mine->user_id,
+        .seq = mine->read_seq,
+        .shard = change->shard,
+        .stamp = change->stamp,
+    };
+}
+
+static enum err tell_read(struct step *step, const struct change *change)
+{
+    struct participant mine;
+    bool found = false;
+    enum err e =
+        store_sync_participant(step->db, change->conversation_id, change->object_id, &mine, &found);
+    if (e != ERR_OK || !found || mine.left_at != 0) {
+        return e;
+    }
+    tell_own(step, &mine);
+    if (hub_listens(step->tailer->hub, change->conversation_id)) {
+        hold_read(step->tailer, &mine, change);
+    } else {
+        add_conversation_event(step, change->conversation_id, NULL);
+    }
+    return ERR_OK;
+}
+
+static bool reads_are_due(const struct tailer *tailer)
+{
+    return tailer->read_count > 0 && clock_steady_us() >= tailer->reads_due_us;
+}
+
+static int by_reader(const void *left, const void *right)
+{
+    const struct waiting_read *a = left;
+    const struct waiting_read *b = right;
+    int order = uuid_compare(a->conversation_id, b->conversation_id);
+    if (order == 0) {
+        order = uuid_compare(a->user_id, b->user_id);
+    }
+    return order != 0 ? order : a->seq < b->seq ? -1 : a->seq > b->seq;
+}
+
+static bool same_reader(const struct waiting_read *a, const struct waiting_read *b)
+{
+    return uuid_eq(a->conversation_id, b->conversation_id) && uuid_eq(a->user_id, b->user_id);
+}
+
+/* Of each reader the farthest. */
+static void release_reads(struct step *step)
+{
+    struct tailer *tailer = step->tailer;
+    size_t count = tailer->read_count;
+    qsort(tailer->reads, count, sizeof(tailer->reads[0]), by_reader);
+    for (size_t i = 0; i < count; i++) {
+        const struct waiting_read *read = &tailer->reads[i];
+        if (i + 1 == count || !same_reader(read, read + 1)) {
+            add_conversation_event(step, read->conversation_id,
+                                   frame_read(read->conversation_id, read->user_id, read->seq));
+        }
+    }
+    tailer->read_count = 0;
+    tailer->reads_due_us = clock_steady_us() + READS_MS * INT64_C(1000);
+}
+
+/* As far as everything has been told, also what waits. */
+static struct position told(const struct tailer *tailer)
+{
+    struct position at = tailer->at;
+    for (size_t i = 0; i < tailer->read_count; i++) {
+        const struct waiting_read *read = &tailer->reads[i];
+        if (read->stamp <= at.at[read->shard]) {
+            at.at[read->shard] = read->stamp - 1;
+        }
+    }
+    return at;
+}
+
+/* --- a step ---------------------------------------------------------------------------------- */
+
+static enum err tell(struct step *step, const struct change *change)
+{
+    switch (change->kind) {
+    case CHANGE_MESSAGE: return tell_message(step, change);
+    case CHANGE_CONVERSATION: return tell_conversation(step, change);
+    case CHANGE_MEMBERSHIP: return tell_membership(step, change);
+    case CHANGE_MINE: return tell_mine(step, change);
+    case CHANGE_READ: return tell_read(step, change);
+    case CHANGE_USER: return tell_user(step, change);
+    case CHANGE_SESSIONS: return tell_sessions(step, change);
+    case CHANGE_ENDED: return tell_ended(step, change);
+    }
+    return ERR_OK; /* of a newer version that shares the database */
+}
+
+static void publish(struct step *step, const struct position *from)
+{
+    struct live_batch *batch = live_batch_new(step->event_count);
+    batch->from = *from;
+    batch->to = step->tailer->at;
+    batch->told = told(step->tailer);
+    for (size_t i = 0; i < step->event_count; i++) {
+        const struct live_event *event = &step->events[i];
+        batch->events[i] = *event;
+        batch->size += event->frame != NULL ? live_frame_wire(event->frame).n : 0;
+        batch->size += event->session_count * sizeof(struct uuid);
+    }
+    batch->size += sizeof(*batch) + step->event_count * sizeof(struct live_event);
+    hub_publish(step->tailer->hub, batch);
+    atomic_fetch_add(&step->tailer->batches, 1);
+}
+
+static void drop_events(struct step *step)
+{
+    for (size_t i = 0; i < step->event_count; i++) {
+        live_frame_unref(step->events[i].frame);
+        free(step->events[i].sessions);
+    }
+}
+
+/* *count: how many changes there were. */
+static enum err read_changes(struct step *step, struct position *to, size_t *count)
+{
+    struct change *rows = NULL;
+    enum err e =
+        store_change_list(step->db, step->arena, &step->tailer->at, CHANGES_MOST, &rows, count, to);
+    if (e != ERR_OK) {
+        return e;
+    }
+    plan(step, rows, *count);
+    for (size_t i = 0; i < step->task_count && e == ERR_OK; i++) {
+        e = tell(step, &step->tasks[i].change);
+    }
+    return e;
+}
+
+static void note_lag(struct tailer *tailer, struct db *db)
+{
+    struct position newest;
+    int64_t lag = 0;
+    if (store_position(db, &newest) != ERR_OK) {
+        return;
+    }
+    for (size_t i = 0; i < SHARDS_MAX; i++) {
+        lag += newest.at[i] - tailer->at.at[i];
+    }
+    atomic_store(&tailer->lag, lag);
+}
+
+/* True: there may be more at once. A failure leaves everything as it was, for the next look. */
+static bool step(struct tailer *tailer)
+{
+    struct arena arena;
+    struct step step = {.tailer = tailer, .arena = &arena};
+    struct position before = tailer->at;
+    struct position to = before;
+    size_t waiting = tailer->read_count;
+    size_t count = 0;
+    enum err e = exec_read_begin(tailer->exec, &step.db);
+    if (e != ERR_OK) {
+        return false;
+    }
+    arena_init(&arena);
+    e = read_changes(&step, &to, &count);
+    if (e == ERR_OK) {
+        tailer->at = to;
+        note_lag(tailer, step.db);
+    }
+    exec_read_end(tailer->exec, step.db);
+    if (e == ERR_OK && reads_are_due(tailer)) {
+        release_reads(&step);
+    }
+    if (e != ERR_OK) {
+        log_warning("the tailer could not read the log, it will try again code=%s", err_code(e));
+        tailer->read_count = waiting;
+        drop_events(&step);
+    } else if (step.event_count > 0 || !position_eq(&before, &tailer->at)) {
+        publish(&step, &before);
+    }
+    atomic_fetch_add(&tailer->changes, (int64_t)count);
+    free(step.events);
+    arena_fini(&arena);
+    return e == ERR_OK && count > 0;
+}
+
+/* --- the thread ------------------------------------------------------------------------------ */
+
+static int64_t wait_ms(const struct tailer *tailer)
+{
+    int64_t left_ms = (tailer->reads_due_us - clock_steady_us()) / 1000 + 1;
+    bool sooner = tailer->read_count > 0 && left_ms < LOOK_MS;
+    return !sooner ? LOOK_MS : left_ms > 0 ? left_ms : 0;
+}
+
+static struct timespec in_ms(int64_t ms)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    int64_t ns = at.tv_nsec + ms % 1000 * 1000000;
+    at.tv_sec += ms / 1000 + ns / 1000000000;
+    at.tv_nsec = ns % 1000000000;
+    return at;
+}
+
+/* Until somebody pokes or it is time to look. False: stop, after a last step. */
+static bool wait(struct tailer *tailer)
+{
+    struct timespec until = in_ms(wait_ms(tailer));
+    int code = 0;
+    pthread_mutex_lock(&tailer->lock);
+    while (!tailer->stopping && !tailer->poked && code == 0) {
+        code = pthread_cond_timedwait(&tailer->changed, &tailer->lock, &until);
+    }
+    tailer->poked = false;
+    bool go_on = !tailer->stopping;
+    pthread_mutex_unlock(&tailer->lock);
+    return go_on;
+}
+
+static void *tailer_main(void *context)
+{
+    struct tailer *tailer = context;
+    bool go_on = true;
+    while (go_on) {
+        go_on = wait(tailer);
+        while (step(tailer)) {
+        }
+    }
+    return NULL;
+}
+
+struct tailer *tailer_start(struct exec *exec, struct hub *hub, const struct position *at)
+{
+    struct tailer *tailer = mem_alloc_zero(sizeof(*tailer));
+    pthread_condattr_t steady;
+    tailer->exec = exec;
+    tailer->hub = hub;
+    tailer->at = *at;
+    pthread_mutex_init(&tailer->lock, NULL);
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    pthread_cond_init(&tailer->changed, &steady);
+    pthread_condattr_destroy(&steady);
+    if (pthread_create(&tailer->thread, NULL, tailer_main, tailer) != 0) {
+        abort();
+    }
+    return tailer;
+}
+
+void tailer_poke(struct tailer *tailer)
+{
+    pthread_mutex_lock(&tailer->lock);
+    tailer->poked = true;
+    pthread_cond_signal(&tailer->changed);
+    pthread_mutex_unlock(&tailer->lock);
+}
+
+void tailer_stop(struct tailer *tailer)
+{
+    pthread_mutex_lock(&tailer->lock);
+    tailer->stopping = true;
+    pthread_cond_signal(&tailer->changed);
+    pthread_mutex_unlock(&tailer->lock);
+    pthread_join(tailer->thread, NULL);
+    pthread_cond_destroy(&tailer->changed);
+    pthread_mutex_destroy(&tailer->lock);
+    free(tailer->reads);
+    free(tailer);
+}
+
+void tailer_stats_get(struct tailer *tailer, struct sync_stats *out)
+{
+    *out = (struct sync_stats){
+        .batches = atomic_load(&tailer->batches),
+        .changes = atomic_load(&tailer->changes),
+        .lag = atomic_load(&tailer->lag),
+    };
+}
