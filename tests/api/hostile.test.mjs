@@ -142,18 +142,17 @@ describe('SIGTERM', () => {
     });
 
     test('turns log-ins away that wait for their hash', async (t) => {
-        const server = await startServer({ env: { PASSWORD_ITERATIONS: '2000000' } });
+        const server = await startServer({ env: { PASSWORD_ITERATIONS: '1000000' } });
         t.after(() => server.stop());
         const ask = (_, n) =>
             anonymous(server).post('/api/token/', { username: `u${n}`, password: 'x' });
         const asked = Array.from({ length: 40 }, ask);
         await Promise.race(asked); // the others stand in the queue
-        const started = performance.now();
         assert.deepEqual(await server.halt(), { code: 0, signal: null });
-        assert.ok(performance.now() - started < 6000, 'it hashed for all of them');
         const statuses = (await Promise.all(asked)).map((res) => res.status);
-        assert.ok(statuses.includes(503));
         assert.ok(statuses.every((status) => status === 401 || status === 503));
+        const away = statuses.filter((status) => status === 503).length;
+        assert.ok(away > asked.length / 2, `it hashed for ${asked.length - away}`);
     });
 });
 
