@@ -31,6 +31,7 @@ fuzz:
 
 bench: all
 	@bench/run.py
+	@bench/run.py --sockets
 
 format:
 	@find src tests bench -name '*.[ch]' -exec clang-format -i {} +

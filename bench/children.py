@@ -27,10 +27,11 @@ class Children:
     def __init__(self):
         self._running = []
 
-    def start(self, argv, env, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, guarded=True):
+    def start(self, argv, env, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, guarded=True,
+              stdin=subprocess.DEVNULL):
         """guarded=False: without the kernel's guard, which costs a fork instead of a vfork."""
         child = subprocess.Popen(
-            argv, env=env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
+            argv, env=env, stdin=stdin, stdout=stdout, stderr=stderr,
             start_new_session=True, preexec_fn=_end_with_parent if guarded else None,
         )
         self._running.append(child)
@@ -61,6 +62,9 @@ class Children:
                 child.wait()
         if child in self._running:
             self._running.remove(child)
+
+    def pids(self):
+        return [child.pid for child in self._running]
 
     def stop_all(self):
         for child in reversed(self._running[:]):

@@ -13,11 +13,12 @@ from measure import foreign, median
 from scenarios import (LOGIN_CONNECTIONS, POST_CONNECTIONS, PROBE_CONNECTIONS, PROBE_THINK_MS,
                        READ_CONNECTIONS)
 
-BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+MARKS = "<!-- bench:begin -->", "<!-- bench:end -->"
 HEAD = """# Performance
 
 What the server does in a second on one small machine, beside programs that do as little as can be
-done. The part between the two marks is written by `make bench`; the rest is not touched by it.
+done. The part between the two marks is written by `bench/run.py`; `make bench` writes this and the part
+about sockets. The rest is not touched by it.
 
 """
 
@@ -59,6 +60,7 @@ To look into one cost:
 | one scenario | `bench/run.py --only history` (or `start`, `conversations`, `login`, `interference`, `post`) |
 | while changing code | `bench/run.py --quick --only post` |
 | all samples | `bench/run.py --json FILE` |
+| sockets | `bench/run.py --sockets`, see there |
 | system calls per request | `bench/run.py --quick --only history --strace` |
 | a flush of the disk | `cc -O2 -o bare_commit bench/bare_commit.c -lsqlite3 && ./bare_commit FILE 5 1 0`: seconds by commits |
 | where the time goes | a server of your own, `TOKEN=... CONVERSATION=... SCENARIO=history wrk -t1 -c16 -d30s -s bench/wrk/load.lua URL`, and `perf record -g -p PID` beside it |
@@ -74,10 +76,13 @@ def machine(file_system):
         "memory": f"{kib / 2**20:.1f} GiB",
         "kernel": f"{platform.system()} {platform.release()}",
         "file system": file_system,
-        "wrk": _first(r"wrk (\S+)", ["wrk", "-v"]),
-        "nginx": _first(r"nginx/(\S+)", ["nginx", "-v"]),
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
     }
+
+
+def tools():
+    return {"wrk": _first(r"wrk (\S+)", ["wrk", "-v"]),
+            "nginx": _first(r"nginx/(\S+)", ["nginx", "-v"])}
 
 
 def _first(pattern, argv):
@@ -93,7 +98,7 @@ def command(words):
         if not skip and not word.startswith(("--json", "--doc")):
             kept.append(word)
         skip = not skip and word in ("--json", "--doc")
-    return "make bench" if not kept else "bench/run.py " + shlex.join(kept)
+    return shlex.join(["bench/run.py", *kept])
 
 
 def errors(results):
@@ -108,43 +113,43 @@ def _rounds(results):
                 yield name, one
 
 
-def _values(result, series, field):
+def values(result, series, field):
     return [one[series][field] for one in result["rounds"]]
 
 
-def _ratios(result, above, below, field):
+def ratios(result, above, below, field):
     return [one[above][field] / max(1e-9, one[below][field]) for one in result["rounds"]]
 
 
-def _span(values, form):
+def span(several, form):
     """Median (least to most)."""
-    shown = form.format(median(values))
-    if len(values) == 1:
+    shown = form.format(median(several))
+    if len(several) == 1:
         return shown
-    return f"{shown} ({form.format(min(values))} to {form.format(max(values))})"
+    return f"{shown} ({form.format(min(several))} to {form.format(max(several))})"
 
 
-def _table(head, rows, column="---:"):
+def table(head, rows, column="---:"):
     lines = [head, ["---"] + [column] * (len(head) - 1), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
 def _interference_ratios(result):
     """The worse probe's ratios of p99."""
-    both = [_ratios(result, f"{probe}_logins", probe, "p99_ms") for probe in ("busy", "calm")]
+    both = [ratios(result, f"{probe}_logins", probe, "p99_ms") for probe in ("busy", "calm")]
     return max(both, key=median)
 
 
-# target, scenario, values, text of a value, text of the bar, met
+# target, scenario, its values, text of a value, text of the bar, met
 BARS = [
     ("history page, share of nginx's rate", "history",
-     lambda r: _ratios(r, "confab", "nginx", "rate"), "{:.2f}", "at least 0.25",
+     lambda r: ratios(r, "confab", "nginx", "rate"), "{:.2f}", "at least 0.25",
      lambda v: v >= 0.25),
     ("durable POST, share of the bare loop's rows", "post",
-     lambda r: _ratios(r, "confab", "bare", "rate"), "{:.2f}", "at least 0.4",
+     lambda r: ratios(r, "confab", "bare", "rate"), "{:.2f}", "at least 0.4",
      lambda v: v >= 0.4),
     ("the same, bare loop with a commit for every %d rows" % POST_CONNECTIONS, "post",
-     lambda r: _ratios(r, "confab", "bare_all", "rate"), "{:.2f}", "for comparison", None),
+     lambda r: ratios(r, "confab", "bare_all", "rate"), "{:.2f}", "for comparison", None),
     ("messages a commit", "post",
      lambda r: [one["confab"]["group"] for one in r["rounds"]], "{:.0f}", "for comparison", None),
     ("history p99 beside log-ins, times its value alone", "interference",
@@ -156,14 +161,14 @@ BARS = [
 ]
 
 
-def _bars(results):
+def bars(results, targets):
     rows = []
-    for target, scenario, values, form, bar, met in BARS:
+    for target, scenario, read, form, bar, met in targets:
         if scenario in results:
-            got = values(results[scenario])
+            got = read(results[scenario])
             verdict = "" if met is None else "yes" if met(median(got)) else "**no**"
-            rows.append([target, bar, _span(got, form), verdict])
-    return _table(["target", "bar", "measured", "met"], rows)
+            rows.append([target, bar, span(got, form), verdict])
+    return table(["target", "bar", "measured", "met"], rows)
 
 
 RATES = [
@@ -187,15 +192,15 @@ def _rates(results):
         def middle(field, form, result=result, series=series):
             if field not in result["rounds"][0][series]:
                 return ""
-            return form.format(median(_values(result, series, field)))
+            return form.format(median(values(result, series, field)))
 
-        rates = _values(result, series, "rate")
+        rates = values(result, series, "rate")
         form = "{:,.0f}" if median(rates) > 99 else "{:.1f}"
-        rows.append([label, connections or "", _span(rates, form),
+        rows.append([label, connections or "", span(rates, form),
                      middle("p50_ms", "{:.2f}"), middle("p99_ms", "{:.2f}"),
                      middle("cpu_ms", "{:.4f}"), middle("bytes_each", "{:,.0f}"), middle("generator_busy", "{:.0f}"),
                      sum(one[series].get("errors", 0) for one in result["rounds"])])
-    return _table(["what", "connections", "a second", "p50 ms", "p99 ms", "CPU ms each",
+    return table(["what", "connections", "a second", "p50 ms", "p99 ms", "CPU ms each",
                    "bytes each", "wrk's core %", "errors"], rows)
 
 
@@ -205,19 +210,19 @@ def _interference(result):
         beside = f"{probe}_logins"
         rows.append([f"{probe}, alone", *_probe(result, probe), "", ""])
         rows.append([f"{probe}, beside log-ins", *_probe(result, beside),
-                     _span(_values(result, beside, "logins_per_second"), "{:.1f}"),
-                     sum(_values(result, beside, "login_errors"))])
+                     span(values(result, beside, "logins_per_second"), "{:.1f}"),
+                     sum(values(result, beside, "login_errors"))])
         rows.append([f"{probe}, times",
-                     *(_span(_ratios(result, beside, probe, field), "{:.2f}")
+                     *(span(ratios(result, beside, probe, field), "{:.2f}")
                        for field in ("rate", "p50_ms", "p99_ms")), "", ""])
-    return _table(["probe", "pages a second", "p50 ms", "p99 ms", "log-ins a second",
+    return table(["probe", "pages a second", "p50 ms", "p99 ms", "log-ins a second",
                    "log-ins refused"], rows)
 
 
 def _probe(result, series):
-    return (_span(_values(result, series, "rate"), "{:,.0f}"),
-            _span(_values(result, series, "p50_ms"), "{:.2f}"),
-            _span(_values(result, series, "p99_ms"), "{:.2f}"))
+    return (span(values(result, series, "rate"), "{:,.0f}"),
+            span(values(result, series, "p50_ms"), "{:.2f}"),
+            span(values(result, series, "p99_ms"), "{:.2f}"))
 
 
 def _memory(result):
@@ -226,31 +231,34 @@ def _memory(result):
         sizes = result[when]
         rows.append([label, *(f"{sizes[field]:.1f}"
                               for field in ("rss_mb", "pss_mb", "anonymous_mb"))])
-    return _table(["", "RSS MB", "PSS MB", "of it anonymous MB"], rows)
+    return table(["", "RSS MB", "PSS MB", "of it anonymous MB"], rows)
 
 
-def _syscalls(table):
+def _syscalls(counted):
     rows = []
-    for scenario, calls in table.items():
+    for scenario, calls in counted.items():
         often = sorted(calls.items(), key=lambda item: -item[1])
         rows.append([scenario, f"{sum(calls.values()):.2f}",
                      ", ".join(f"{name} {each:.2f}" for name, each in often if each >= 0.01)])
-    return _table(["scenario", "calls a request", "which"], rows)
+    return table(["scenario", "calls a request", "which"], rows)
+
+
+def about_rounds(results, what):
+    noise = max((foreign(one) for _, one in _rounds(results)), default=0)
+    return (f"`{results['command']}`: {what}"
+            + (", in brackets the least and the most" if results["runs"] > 1 else "")
+            + f". Other programs took at most {100 * noise:.0f} % of the machine in a round.")
 
 
 def markdown(results):
     about = dict(results["machine"])
     if "post" in results:
         about["SQLite"] = results["post"]["rounds"][0]["bare"]["sqlite"]
-    rounds = list(_rounds(results))
     length = f"{results['runs']} x {results['seconds']} s"
-    noise = max((foreign(one) for _, one in rounds), default=0)
     parts = [
-        _table(["machine", ""], [[key, value] for key, value in about.items()], "---"),
-        f"`{results['command']}`: medians of {length} each"
-        + (", in brackets the least and the most" if results["runs"] > 1 else "")
-        + f". Other programs took at most {100 * noise:.0f} % of the machine in a round.",
-        "### Targets", _bars(results),
+        table(["machine", ""], [[key, value] for key, value in about.items()], "---"),
+        about_rounds(results, f"medians of {length} each"),
+        "### Targets", bars(results, BARS),
     ]
     if any(scenario in results for _, scenario, _, _ in RATES):
         parts += ["### Rates", _rates(results)]
@@ -267,11 +275,12 @@ def markdown(results):
     return "\n\n".join(parts)
 
 
-def write(path, text):
+def write(path, text, marks):
     """Replaces what is between the marks, and nothing else; without marks it goes to the end."""
+    begin, end = marks
     old = path.read_text() if path.exists() else HEAD
-    if BEGIN not in old or END not in old:
-        old = old.rstrip() + f"\n\n{BEGIN}\n{END}\n"
-    before, _, rest = old.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+    if begin not in old or end not in old:
+        old = old.rstrip() + f"\n\n{begin}\n{end}\n"
+    before, _, rest = old.partition(begin)
+    _, _, after = rest.partition(end)
+    path.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")

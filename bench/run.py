@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-"""Measures a built server on this machine, beside nginx and a bare SQLite commit loop.
+"""Measures a built server on this machine, beside nginx and bare loops.
 
-    make bench                                 all, some seven minutes; writes docs/PERFORMANCE.md
+    make bench                                 both of these, a quarter of an hour
+    bench/run.py                               requests; writes its part of docs/PERFORMANCE.md
+    bench/run.py --sockets                     sockets; writes its part
     bench/run.py --quick                       one run of 2 s of each, writes nothing
+    bench/run.py --sockets --quick             a tenth of the sockets, writes nothing
     bench/run.py --only history --only post    these alone
     bench/run.py --strace                      also counts the system calls per request
 
@@ -22,6 +25,8 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True  # first: the modules below would leave theirs in the tree
 
+import realtime
+import realtime_report
 import report
 import scenarios
 from children import Children, Failure
@@ -30,14 +35,17 @@ from measure import memory, settle
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = {"wrk": "wrk", "nginx": "nginx-light", "cc": "gcc"}
+SOCKET_TOOLS = {"cc": "gcc"}
 
 
 def parse_options():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one run of 2 seconds, three starts")
-    parser.add_argument("--only", action="append", choices=list(scenarios.ALL), metavar="NAME",
-                        help="one of: " + ", ".join(scenarios.ALL) + "; may be repeated")
+    parser.add_argument("--sockets", action="store_true", help="sockets instead of requests")
+    parser.add_argument("--only", action="append", metavar="NAME",
+                        help="one of: " + ", ".join(scenarios.ALL) + "; with --sockets: "
+                             + ", ".join(realtime.ALL) + "; may be repeated")
     parser.add_argument("--runs", type=int, default=5, help="rounds of each (5)")
     parser.add_argument("--seconds", type=int, default=5, help="of each run (5)")
     parser.add_argument("--strace", action="store_true", help="count system calls, after the rest")
@@ -50,6 +58,12 @@ def parse_options():
         options.runs, options.seconds, options.starts = 1, 2, 3
     if not (1 <= options.runs <= 50 and 1 <= options.seconds <= 60):
         parser.error("--runs is 1 to 50, --seconds 1 to 60")
+    known = realtime.ALL if options.sockets else scenarios.ALL
+    for name in options.only or []:
+        if name not in known:
+            parser.error(f"--only {name}: there are {', '.join(known)}")
+    if options.sockets and options.strace:
+        parser.error("--strace counts for requests, not for sockets")
     full = not (options.quick or options.only) and options.runs >= 3
     options.doc = options.doc or (ROOT / "docs" / "PERFORMANCE.md" if full else None)
     options.json, options.doc = (path and path.absolute() for path in (options.json, options.doc))
@@ -57,7 +71,8 @@ def parse_options():
 
 
 def check_tools(options):
-    needed = dict(TOOLS, **({"strace": "strace"} if options.strace else {}))
+    needed = SOCKET_TOOLS if options.sockets else TOOLS
+    needed = dict(needed, **({"strace": "strace"} if options.strace else {}))
     missing = [package for tool, package in needed.items() if not shutil.which(tool)]
     if missing:
         raise Failure(f"the benchmark needs more: apt-get install {' '.join(missing)}")
@@ -81,12 +96,26 @@ def tell(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def run(options, children, work):
-    results = {"machine": report.machine(file_system(work)), "runs": options.runs,
-               "seconds": options.seconds, "command": report.command(sys.argv[1:])}
-    server = Confab(children, find_binary(ROOT), work)
-    os.chdir(work)  # no .env of the caller's folder is read
-    results["machine"]["confab"] = server.version()
+def describe(options, server, work):
+    return {"machine": {**report.machine(file_system(work)), "confab": server.version()},
+            "runs": options.runs, "seconds": options.seconds,
+            "command": report.command(sys.argv[1:])}
+
+
+def run_sockets(options, children, binary, work):
+    sizes = realtime.Sizes(options.quick)
+    realtime.check_limits(sizes)
+    server = Confab(children, binary, work)
+    results = describe(options, server, work)
+    bench = realtime.Bench(children, server, work, options, tell)
+    results.update(realtime.run(bench, options.only or list(realtime.ALL)))
+    return results
+
+
+def run_requests(options, children, binary, work):
+    server = Confab(children, binary, work)
+    results = describe(options, server, work)
+    results["machine"].update(report.tools())
     wanted = options.only or list(scenarios.ALL)
     tell("seed")
     server.seed()
@@ -126,22 +155,25 @@ def main():
     children = Children()
     try:
         check_tools(options)
+        binary = find_binary(ROOT)
         with tempfile.TemporaryDirectory(prefix="confab-bench-") as work:
+            os.chdir(work)  # no .env of the caller's folder is read
             try:
-                results = run(options, children, work)
+                run = run_sockets if options.sockets else run_requests
+                results = run(options, children, binary, work)
             finally:
                 children.stop_all()
                 os.chdir(ROOT)
     except Failure as failure:
         sys.exit(f"bench: {failure}")
-    text = report.markdown(results)
+    text = (realtime_report if options.sockets else report).markdown(results)
     print(text)
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n")
     if report.errors(results):
         sys.exit("bench: some answers were errors, so nothing is written: see above")
     if options.doc:
-        report.write(options.doc, text)
+        report.write(options.doc, text, realtime_report.MARKS if options.sockets else report.MARKS)
 
 
 if __name__ == "__main__":

@@ -221,6 +221,18 @@ def stage_api_clang():
     return node_tests("api-clang", api_files(), "clang-asan", {"CONFAB_QUICK": "1"})
 
 
+def stage_live():
+    """tests/live: real time over sockets, event streams and long polls."""
+    files = sorted((ROOT / "tests/live").glob("*.test.mjs"))
+    return node_tests("live", files, "gcc-asan")
+
+
+def stage_live_clang():
+    """The same tests with the clang build."""
+    files = sorted((ROOT / "tests/live").glob("*.test.mjs"))
+    return node_tests("live-clang", files, "clang-asan", {"CONFAB_QUICK": "1"})
+
+
 def stage_crash():
     """tests/crash: kill, restart, nothing lost. One at a time: they load the machine themselves."""
     files = sorted((ROOT / "tests/crash").glob("*.test.mjs"))
@@ -395,6 +407,8 @@ STAGES = {
     "release": stage_release,
     "api": stage_api,
     "api-clang": stage_api_clang,
+    "live": stage_live,
+    "live-clang": stage_live_clang,
     "crash": stage_crash,
     "collections": stage_collections,
     "fuzz": stage_fuzz,

@@ -241,10 +241,12 @@ static void open_poll(struct req *r)
                   polled, r);
 }
 
+/* Who comes without a cursor gets one at once, if there is nothing else to tell him. */
 static enum err listen_by_poll(struct req *r)
 {
     const struct value *wait = req_filter(r, "wait");
-    listener_of(r)->wait_s = value_is_set(wait) ? wait->n : 0;
+    bool may_wait = value_is_set(wait) && !uuid_is_zero(listener_of(r)->from.incarnation);
+    listener_of(r)->wait_s = may_wait ? wait->n : 0;
     r->take = open_poll;
     return check_room(r);
 }

@@ -191,13 +191,21 @@ void client_push(struct live_client *client, struct live_frame *frame)
     client_touch(client);
 }
 
+static bool has_room(const struct live_client *client, size_t n)
+{
+    return client->queue.count == 0 || client->queue.bytes + n <= client->queue_max;
+}
+
 bool client_offer(struct live_client *client, struct live_frame *frame, bool droppable)
 {
     size_t n = live_frame_wire(frame).n;
     if (droppable && client->queue.bytes > client->queue_max / 2) {
         return true;
     }
-    if (client->queue.count > 0 && client->queue.bytes + n > client->queue_max) {
+    if (!has_room(client, n) && client->transport->write != NULL) {
+        client->transport->write(client); /* a large batch does not make a slow reader */
+    }
+    if (!has_room(client, n)) {
         return false;
     }
     client_push(client, live_frame_ref(frame));

@@ -30,6 +30,8 @@ struct transport {
     void (*start)(struct live_client *client); /* it has come to its loop */
     /* Writes what it can of the queue. */
     void (*flush)(struct live_client *client);
+    /* The same and nothing else, amid a batch: errors are left to the next flush. NULL: cannot. */
+    void (*write)(struct live_client *client);
     /* What is queued is still to be written; the state becomes ENDING behind this call, unless the
      * client is gone by then. */
     void (*end)(struct live_client *client, enum close_code code);

@@ -166,15 +166,39 @@ static enum replay replay_rights(const struct live_client *client, struct member
     return result;
 }
 
+/* Has all of a batch that reaches the client a frame, and is there room for them? */
+static bool fits(const struct live_client *client, const struct members *members,
+                 const struct live_batch *batch)
+{
+    size_t count = client->queue.count;
+    size_t bytes = client->queue.bytes;
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct live_event *event = &batch->events[i];
+        if (event->droppable || !reaches(client, members, event)) {
+            continue;
+        }
+        if (event->frame == NULL) {
+            return false;
+        }
+        count++;
+        bytes += live_frame_wire(event->frame).n;
+    }
+    return count <= 1 || bytes <= client->queue_max;
+}
+
+/* All of it or nothing: the cursor of a poll that got half of a batch would lie before it, and the
+ * next poll would get the same half. */
 static enum replay replay_batch(struct live_client *client, struct members *members,
                                 const struct live_batch *batch)
 {
     enum replay result = replay_rights(client, members, batch);
+    if (result == REPLAY_WHOLE && !fits(client, members, batch)) {
+        result = REPLAY_LACKS;
+    }
     for (size_t i = 0; i < batch->count && result == REPLAY_WHOLE; i++) {
         const struct live_event *event = &batch->events[i];
-        if (!event->droppable && reaches(client, members, event) &&
-            (event->frame == NULL || !client_offer(client, event->frame, false))) {
-            result = REPLAY_LACKS;
+        if (!event->droppable && reaches(client, members, event)) {
+            client_push(client, live_frame_ref(event->frame));
         }
     }
     return result;

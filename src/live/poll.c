@@ -45,18 +45,14 @@ static void poll_start(struct live_client *client)
     poll->deadline_ms = loop_now_ms(client->loop) + poll->wait_ms;
 }
 
-/* A page is waited for whatever the deadline: one that is being read, or will be as soon as this is
- * over, since the ring had not all of it. */
-static bool is_reading(const struct live_client *client)
-{
-    return client->state == CLIENT_PULLING && (client->is_pulled || !client->catchup->waits);
-}
-
+/* A page is waited for whatever the deadline. Frames are an answer even if a part of their batch is
+ * lacking and the cursor stays before it: from there the ring passes on nothing, so that the next poll
+ * gets a page. */
 static void poll_flush(struct live_client *client)
 {
     struct poll *poll = (struct poll *)client;
     bool is_over = loop_now_ms(client->loop) >= poll->deadline_ms;
-    if (client->queue.count > 0 || (is_over && !is_reading(client))) {
+    if (client->queue.count > 0 || (is_over && client->state == CLIENT_LIVE)) {
         answer(poll, (struct live_page){0});
     }
 }

@@ -249,6 +249,11 @@ static bool write_queue(struct ws *ws)
     return true;
 }
 
+static void ws_write(struct live_client *client)
+{
+    (void)write_queue((struct ws *)client);
+}
+
 /* --- watching -------------------------------------------------------------------------------- */
 
 static void on_poll(uv_poll_t *poll, int status, int events)
@@ -347,6 +352,7 @@ void hub_take_socket(struct hub *hub, int fd, struct str early, const struct liv
         .talks = true,
         .start = ws_start,
         .flush = ws_flush,
+        .write = ws_write,
         .end = ws_end,
         .drop = ws_drop,
         .tick = ws_tick,

@@ -259,9 +259,9 @@ export async function sayMany(user, conversation, count, prefix = 'message') {
 
 // For what the contract allows to take a moment (a revoked device's last access): asks again until
 // the test is met; a bound, no claim about time.
-export async function eventually(ask, isDone, what) {
+export async function eventually(ask, isDone, what, tries = 250) {
     let last;
-    for (let tries = 0; tries < 250; tries++) {
+    for (let n = 0; n < tries; n++) {
         last = await ask();
         if (isDone(last)) return last;
         await sleep(20);

@@ -149,6 +149,33 @@ static void test_frames_and_more_to_come(void **state)
     goes_on_at(wait_answer(), 10, true);
 }
 
+/* Half of a batch does not answer a poll: its cursor would not move, and the next one got it again. */
+static void test_batch_with_a_gap(void **state)
+{
+    (void)state;
+    live_test_start(&t, 10);
+    poll_at(10, 60);
+    struct live_pull *pull = live_test_pull(&t);
+    struct live_batch *batch = live_test_batch(10, 12, 2);
+    for (int i = 0; i < 2; i++) {
+        batch->events[i] = (struct live_event){.kind = LIVE_CONVERSATION,
+                                               .conversation_id = live_test_conversation(1),
+                                               .frame = live_test_frame(i == 0 ? "11" : NULL)};
+    }
+    hub_publish(t.hub, batch);
+    assert_true(pull->from_ring);
+    live_test_joinable(pull, 10, 1);
+    hub_pulled(pull);
+    pull = live_test_pull(&t);
+    assert_false(pull->from_ring);
+    live_test_add_frame(pull, "11");
+    live_test_add_frame(pull, "12");
+    live_test_joinable(pull, 12, 1);
+    hub_pulled(pull);
+    assert_int_equal(wait_answer()->count, 2);
+    goes_on_at(&answer.page, 12, false);
+}
+
 static void test_nothing_and_no_waiting(void **state)
 {
     (void)state;
@@ -326,6 +353,7 @@ int main(void)
         TEST(test_more),
         TEST(test_last_page_of_a_round),
         TEST(test_frames_and_more_to_come),
+        TEST(test_batch_with_a_gap),
         TEST(test_nothing_and_no_waiting),
         TEST(test_goes_on_by_itself),
         TEST(test_waits_for_a_batch),

@@ -143,30 +143,65 @@ static void test_many_batches_at_once(void **state)
     hub_answered(t.said_by[0], NULL);
 }
 
-/* A batch with more than the buffer holds: the page takes over, it does not go round for ever. */
-static void test_large_batch(void **state)
+static void publish_large_batch(int count)
 {
-    enum { COUNT = 400 };
     char text[FRAME_SIZE + 1];
-    (void)state;
-    live_at(0);
-    struct live_batch *batch = live_test_batch(0, 1, COUNT);
+    struct live_batch *batch = live_test_batch(0, 1, (size_t)count);
     large_frame(text, 1);
-    for (int i = 0; i < COUNT; i++) {
+    for (int i = 0; i < count; i++) {
         batch->events[i] = (struct live_event){.kind = LIVE_CONVERSATION,
                                                .conversation_id = live_test_conversation(1),
                                                .frame = live_test_frame(text)};
     }
     hub_publish(t.hub, batch);
-    for (int i = 0; i < t.options.buffer_max / (FRAME_SIZE + 4); i++) {
+}
+
+/* A batch with more than the buffer and the socket hold: the page takes over, it does not go round
+ * for ever. */
+static void test_large_batch(void **state)
+{
+    char text[FRAME_SIZE + 1];
+    struct live_pull *pull = NULL;
+    int got = 0;
+    (void)state;
+    live_at(0);
+    publish_large_batch(1000);
+    large_frame(text, 1);
+    while (pull == NULL) {
         peer_gets(&peer, text);
+        got++;
+        pthread_mutex_lock(&t.lock);
+        pull = t.pull_count > 0 ? t.pulls[0] : NULL;
+        pthread_mutex_unlock(&t.lock);
     }
-    struct live_pull *pull = live_test_pull(&t);
+    pull = live_test_pull(&t);
     assert_int_equal(pull->from.at.at[0], 0);
     assert_false(pull->from_ring);
+    live_test_add_frame(pull, "\"page\"");
     live_test_joinable(pull, 1, 1);
     hub_pulled(pull);
+    while (peer_read(&peer) == 1 && strcmp(peer.text, "\"page\"") != 0) {
+        assert_string_equal(peer.text, text);
+        got++;
+    }
     peer_gets_cursor(&peer, "synced", 1);
+    assert_in_range(got, t.options.buffer_max / (FRAME_SIZE + 4), 999);
+}
+
+/* Who reads gets all of it, however much it is. */
+static void test_large_batch_and_room(void **state)
+{
+    enum { COUNT = 100 };
+    char text[FRAME_SIZE + 1];
+    (void)state;
+    t.is_roomy = true;
+    live_at(0);
+    publish_large_batch(COUNT);
+    large_frame(text, 1);
+    for (int i = 0; i < COUNT; i++) {
+        peer_gets(&peer, text);
+    }
+    assert_int_equal(overflows(), 0);
 }
 
 static void test_frame_larger_than_the_buffer(void **state)
@@ -628,6 +663,7 @@ int main(void)
         TEST(test_slow_reader),
         TEST(test_many_batches_at_once),
         TEST(test_large_batch),
+        TEST(test_large_batch_and_room),
         TEST(test_frame_larger_than_the_buffer),
         TEST(test_droppable_goes_first),
         TEST(test_said),

@@ -1,0 +1,129 @@
+// The end of a phase: everybody stops, all clients come back and are given time to agree with the
+// database; then the server is stopped, and the oracle reads what is stored.
+import { sleep } from '../server.mjs';
+import { checkIntegrity, databaseFile, readDatabase, withCopy } from './database.mjs';
+import {
+    compareClient,
+    compareList,
+    judgeLedger,
+    judgeMembers,
+    judgeStored,
+} from './oracle.mjs';
+import { Verdict } from './verdict.mjs';
+
+const QUIET_MS = 60_000;
+const LOOK_MS = 100;
+const READ_AGAIN = 20; // looks
+
+// Nobody acts any more, everything that was sent has its answer, everybody is connected.
+export async function settle(world) {
+    world.isCalm = true;
+    world.letActorsWait();
+    for (const device of world.devices) device.comeBack();
+    if (!(await world.until(() => world.acting === 0, QUIET_MS)))
+        world.fault(`${world.acting} actions do not end`);
+    for (const device of world.devices) device.comeBack();
+    const libraries = world.devices.filter((device) => device.isLibrary);
+    await world.until(() => libraries.every((one) => one.isIdle), QUIET_MS);
+    for (const one of libraries.filter((device) => !device.isIdle)) world.fault(one.describe());
+    // half of them converge live, half by catching up once more
+    for (const device of world.devices) if (world.choose.chance(0.5)) device.connectAgain();
+}
+
+const viewOf = (device) => ({
+    name: device.name,
+    userId: device.user.id,
+    talks: device.talks,
+});
+
+// What a client has told of itself, beside its state.
+function complaintsOf(device, stored) {
+    const found = device.model.complaints.splice(0).map((text) => `${device.name}: ${text}`);
+    const account = stored.accountById.get(device.user.id);
+    const name = account.first_name || account.username;
+    const known = device.model.profile?.full_name;
+    if (known !== undefined && known !== name)
+        found.push(`${device.name}: calls itself "${known}", stored "${name}"`);
+    return found;
+}
+
+// Until all agree, or for so long. Returns the database as it was read last.
+export async function converge(world, verdict) {
+    const file = databaseFile(world.server);
+    let stored = await readDatabase(file);
+    let left = world.devices;
+    const end = Date.now() + world.settings.convergeMs;
+    for (let looks = 1; left.length > 0 && Date.now() < end; looks++) {
+        left = left.filter((device) => compareClient(viewOf(device), stored).length > 0);
+        if (left.length === 0) break;
+        await sleep(LOOK_MS);
+        // a read position that a library still had to tell
+        if (looks % READ_AGAIN === 0) {
+            stored = await readDatabase(file);
+            left = world.devices;
+        }
+    }
+    for (const device of left) {
+        const differences = compareClient(viewOf(device), stored);
+        if (differences.length > 0) differences.unshift(device.describe());
+        verdict.addAll('divergent', differences);
+    }
+    for (const device of world.devices) verdict.addAll('divergent', complaintsOf(device, stored));
+    return stored;
+}
+
+export async function askLists(world, stored, verdict) {
+    for (const user of world.users) {
+        const device = world.devices.find((one) => one.user.id === user.id);
+        const answer = await device.ask('GET', '/api/conversations/?page_size=100&messages=0');
+        if (answer?.status !== 200) verdict.add('unsound', `GET: ${answer?.status}`);
+        else
+            verdict.addAll(
+                'divergent',
+                compareList(user.username, user.id, answer.body.results, stored),
+            );
+    }
+}
+
+// What was stored before the server went must be there afterwards.
+function compareStored(before, after, verdict) {
+    const living = (stored, rows) =>
+        rows.filter((row) => stored.talkById.get(row.talk ?? row.id)?.deleted_at === null);
+    for (const name of ['talks', 'members', 'messages']) {
+        const [one, other] = [before, after].map((stored) => living(stored, stored[name]));
+        if (JSON.stringify(one) !== JSON.stringify(other))
+            verdict.add('lost', `${name} differ after the server was stopped`);
+    }
+}
+
+async function judgeFile(world, before, verdict) {
+    await withCopy(world.server, async (file) => {
+        const integrity = (await checkIntegrity(file)).trim();
+        if (integrity !== 'ok') verdict.add('unsound', `integrity: ${integrity.slice(0, 300)}`);
+        const stored = await readDatabase(file);
+        compareStored(before, stored, verdict);
+        judgeStored(stored, verdict);
+        judgeLedger(world.ledger, stored, verdict);
+        judgeMembers(world.watch, stored, verdict);
+    });
+}
+
+// Judges, and leaves the server stopped.
+export async function judge(world, inOrder) {
+    const verdict = new Verdict();
+    await settle(world);
+    const stored = await converge(world, verdict);
+    await askLists(world, stored, verdict);
+    if (inOrder) {
+        const end = await world.server.halt();
+        if (end.code !== 0) world.fault(`stopped with ${JSON.stringify(end)}`);
+    }
+    await world.server.kill9();
+    world.life++;
+    world.watch.newLife(world.life);
+    await judgeFile(world, stored, verdict);
+    for (const device of world.devices) device.backup = null; // it may be of a time that never was
+    verdict.addAll('divergent', world.tally.unexplained.splice(0));
+    verdict.addAll('unsound', world.faults.splice(0));
+    return verdict;
+}

@@ -1,0 +1,50 @@
+// The two forms of the simulator differ only in how much they do. The environment may say otherwise:
+// SIM_SEED, SIM_KILLS, SIM_SENDS, SIM_PHASES, SIM_USERS, SIM_DEVICES, SIM_LIBRARIES, SIM_SECONDS
+// (the most that it may take), SIM_KEEP=1 (leave the data folder of a run that failed).
+const COMMON = {
+    seed: '1',
+    cuts: 0.4, // share of connections that will be cut
+    slow: 0.1, // and of those that are not read for a while
+    requestCuts: 0.03,
+    doubles: 0.06, // sends that are made twice at once
+    floods: 0.004, // of all bursts
+    restoreEach: 3, // phases; the others have none
+    convergeMs: 60_000, // the most that clients may need to agree
+};
+
+const SHORT = {
+    kills: 24,
+    sends: 2400,
+    phases: 3,
+    users: 14,
+    devices: 24,
+    libraries: 6,
+    conversations: 16,
+    thinkMs: 60,
+    seconds: 600,
+};
+
+const LONG = {
+    kills: 210,
+    sends: 105_000,
+    phases: 21,
+    users: 24,
+    devices: 52,
+    libraries: 12,
+    conversations: 34,
+    thinkMs: 25,
+    seconds: 1500,
+};
+
+const NUMBERS = ['kills', 'sends', 'phases', 'users', 'devices', 'libraries', 'seconds'];
+
+export function readSettings(form, env = process.env) {
+    const settings = { ...COMMON, ...(form === 'long' ? LONG : SHORT) };
+    for (const name of NUMBERS) {
+        const given = env[`SIM_${name.toUpperCase()}`];
+        if (given !== undefined) settings[name] = Number(given);
+    }
+    settings.seed = env.SIM_SEED ?? settings.seed;
+    settings.keep = env.SIM_KEEP === '1';
+    return settings;
+}

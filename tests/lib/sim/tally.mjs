@@ -1,0 +1,80 @@
+// What was done, for the summary.
+const KINDS = ['websocket', 'events', 'poll', 'library'];
+const zeros = () => Object.fromEntries(KINDS.map((kind) => [kind, 0]));
+const sum = (counts) => Object.values(counts).reduce((all, n) => all + n, 0);
+const percent = (part, all) => `${((100 * part) / Math.max(all, 1)).toFixed(1)} %`;
+
+export class Tally {
+    kills = 0;
+    terms = 0;
+    backups = 0;
+    restores = 0;
+    attempts = 0;
+    doubled = 0; // sent twice at once
+    late = 0; // sent again long after it was answered
+    refused = 0;
+    answers = { socket: 0, post: 0, library: 0 }; // to sends, by how they were sent
+    made = zeros();
+    cut = zeros();
+    requestsCut = 0;
+    failures = 0; // tries to connect while the server was down
+    drains = 0;
+    pauses = 0;
+    resets = 0;
+    selfResets = 0; // clients that found out by themselves that the database had gone back
+    unexplained = []; // the same where it had not
+    frames = 0;
+    actions = {};
+    canGoBack = false; // a backup has been restored in this phase
+
+    // What never came about (nobody listened) is no connection.
+    connectionEnded(kind, { wasOpen, wasCut }) {
+        if (!wasOpen && !wasCut) {
+            this.failures++;
+            return;
+        }
+        this.made[kind]++;
+        if (wasCut) this.cut[kind]++;
+    }
+
+    goneBack(name, conversations) {
+        this.selfResets++;
+        if (!this.canGoBack)
+            this.unexplained.push(`${name}: not told again of ${conversations.join(', ')}`);
+    }
+
+    acted(name) {
+        this.actions[name] = (this.actions[name] ?? 0) + 1;
+    }
+
+    get connections() {
+        return sum(this.made);
+    }
+
+    get cutShare() {
+        return sum(this.cut) / Math.max(this.connections, 1);
+    }
+
+    lines(ledger, watch) {
+        const all = this.connections;
+        const shares = KINDS.map((kind) => `${kind} ${percent(this.made[kind], all)}`).join(', ');
+        const acts = Object.entries(this.actions).map(([name, n]) => `${name} ${n}`);
+        return [
+            `kills ${this.kills}, orderly stops ${this.terms}, ` +
+                `backups ${this.backups}, restores ${this.restores}`,
+            `sends ${ledger.sends.size}, attempts ${this.attempts}, ` +
+                `acknowledged ${ledger.acknowledged}, refused ${this.refused}, ` +
+                `doubled retries ${this.doubled}, late retries ${this.late}, ` +
+                `replays ${ledger.replays}`,
+            `answered over a socket ${this.answers.socket}, to POST ${this.answers.post}, ` +
+                `to web/confab.js ${this.answers.library}`,
+            `connections ${all}, cut ${sum(this.cut)} (${percent(sum(this.cut), all)}), ` +
+                `in vain ${this.failures}, requests cut ${this.requestsCut}, ` +
+                `slow readers ${this.pauses}, drained ${this.drains}`,
+            `transports: ${shares}`,
+            `frames ${this.frames}, resets ${this.resets}, of themselves ${this.selfResets}, ` +
+                `frames to the removed ${watch.watched}`,
+            `done: ${acts.join(', ')}`,
+        ];
+    }
+}

@@ -1,0 +1,137 @@
+// Everything that a run consists of: a server, people with their devices, and what is written down
+// of them. chaos.mjs decides what happens to it, judge.mjs whether it is well at the end of a phase.
+import { register } from '../client.mjs';
+import { Server, sleep } from '../server.mjs';
+import { Actor } from './actions.mjs';
+import { Choice } from './choice.mjs';
+import { Device } from './device.mjs';
+import { Ledger } from './ledger.mjs';
+import { LibraryDevice } from './library.mjs';
+import { Tally } from './tally.mjs';
+import { Watch } from './watch.mjs';
+
+const KINDS = ['websocket', 'websocket', 'websocket', 'events', 'poll'];
+const LIBRARY_KINDS = ['ws', 'auto', 'ws', 'sse', 'ws', 'poll'];
+
+const ENVIRONMENT = {
+    HEARTBEAT_INTERVAL: '2',
+    METRICS_ALLOW: '127.0.0.1',
+    SESSIONS_PER_USER_MAX: '100000',
+    THROTTLE_LOGIN: '',
+};
+
+export class World {
+    life = 1; // of the server; each kill ends one
+    isOver = false;
+    isCalm = true; // connections are left alone
+    acting = 0; // actions under way
+    users = [];
+    devices = [];
+    faults = [];
+    ledger = new Ledger();
+    watch = new Watch();
+    tally = new Tally();
+
+    constructor(settings) {
+        this.settings = settings;
+        this.server = new Server({ env: ENVIRONMENT });
+        this.choose = this.choice('world');
+        this.letActorsWait();
+    }
+
+    get port() {
+        return this.server.port;
+    }
+
+    choice(name) {
+        return new Choice(this.settings.seed, name);
+    }
+
+    fault(text) {
+        this.faults.push(text);
+    }
+
+    // Counts what is under way, and keeps a mistake of the simulator from being silent.
+    async during(action) {
+        this.acting++;
+        try {
+            return await action();
+        } catch (error) {
+            this.fault(`the simulator: ${error.stack}`);
+            return { kind: 'unknown' };
+        } finally {
+            this.acting--;
+        }
+    }
+
+    // --- beginning and end ---
+
+    async open() {
+        await this.server.start();
+        for (let n = 0; n < this.settings.users; n++) {
+            const role = n % 3 === 0 ? 'host' : 'guest';
+            const user = await register(this.server, { username: `person${n}`, role });
+            this.users.push({ ...user, number: n });
+        }
+        await this.makeDevices();
+        this.actors = this.devices.map((device) => new Actor(device));
+        for (const device of this.devices) device.start();
+        await this.makeTalks();
+        for (const actor of this.actors) actor.start();
+    }
+
+    async makeDevices() {
+        const { devices, libraries } = this.settings;
+        for (let n = 0; n < devices + libraries; n++) {
+            const user = this.users[n % this.users.length];
+            const isOwn = n < devices;
+            const kinds = isOwn ? KINDS : LIBRARY_KINDS;
+            const kind = kinds[n % kinds.length];
+            const name = `${isOwn ? 'device' : 'library'} ${n} of ${user.username}`;
+            const device = new (isOwn ? Device : LibraryDevice)(this, user, name, kind);
+            await device.loginNow();
+            this.devices.push(device);
+        }
+    }
+
+    // Half of them at the start, so that there is something to talk about.
+    async makeTalks() {
+        for (let n = 0; n < this.settings.conversations / 2; n++)
+            await this.actors[n % this.actors.length].create();
+    }
+
+    async close() {
+        this.isOver = true;
+        this.letActorsGo();
+        await Promise.all(this.actors?.map((actor) => actor.running) ?? []);
+        await Promise.all(this.devices.map((device) => device.stop()));
+    }
+
+    // --- actors ---
+
+    letActorsGo() {
+        this.go?.();
+    }
+
+    letActorsWait() {
+        this.gate = new Promise((done) => {
+            this.go = done;
+        });
+    }
+
+    whenActing() {
+        return this.gate;
+    }
+
+    // --- waiting ---
+
+    // False: it was not so in time.
+    async until(isSo, ms) {
+        const end = Date.now() + ms;
+        while (!isSo()) {
+            if (Date.now() > end) return false;
+            await sleep(5);
+        }
+        return true;
+    }
+}
