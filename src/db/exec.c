@@ -263,7 +263,7 @@ static enum err run_batch(struct exec *exec, struct work *list, struct work **cu
     if (e == ERR_OK && *culprit == NULL) {
         e = db_commit(db);
         if (e == ERR_OK && exec->options.committed != NULL) {
-            exec->options.committed(exec->options.committed_context);
+            exec->options.committed(stamp, exec->options.committed_context);
         }
     } else {
         db_rollback(db);

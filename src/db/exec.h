@@ -55,7 +55,7 @@ struct exec_options {
     int64_t read_timeout_ms;
     int query_raise_stamp; /* a query that raises the shard's counter and returns it as one row */
     /* After each commit, before its replies go out; on the writer's thread. NULL: nobody. */
-    void (*committed)(void *context);
+    void (*committed)(int64_t stamp, void *context);
     void *committed_context;
 };
 

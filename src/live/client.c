@@ -103,13 +103,19 @@ void client_touch(struct live_client *client)
     }
 }
 
+static bool may_pull(const struct live_client *client)
+{
+    const struct catchup *catchup = client->catchup;
+    return client->state == CLIENT_PULLING && !client->is_pulled && !catchup->waits &&
+           (client->queue.bytes <= client->queue_max / 2 || catchup->is_suspect);
+}
+
 void client_settle(struct live_client *client)
 {
     if (client->state != CLIENT_GONE) {
         client->transport->flush(client);
     }
-    if (client->state == CLIENT_PULLING && !client->is_pulled && !client->catchup->waits &&
-        client->queue.bytes <= client->queue_max / 2) {
+    if (may_pull(client)) {
         join_pull(client);
     }
 }

@@ -56,6 +56,7 @@ struct catchup {
     struct cursor from; /* everything before it has been queued */
     bool no_ring;       /* the ring was of no use the last time: the next pull reads a page */
     bool waits;         /* for the next tick */
+    bool is_suspect;    /* its session was perhaps revoked: a page is due whatever is queued */
     struct missed *missed;
     size_t missed_count;
     size_t missed_size;
@@ -144,6 +145,9 @@ void join_pull(struct live_client *client);
 void join_page(struct live_client *client, struct live_page *page, bool from_ring);
 /* A live client missed something of the batch that is being passed on: it pulls from before it. */
 void join_again(struct live_client *client);
+/* Its session was not among those that lived when a batch was made: it gets nothing until a page has
+ * looked at it again, since it may have begun later. */
+void join_suspect(struct live_client *client);
 /* About a user (LIVE_USER, with a frame): a pulling client gets it once it is live. */
 void join_miss(struct live_client *client, const struct live_event *event);
 void join_free(struct live_client *client);

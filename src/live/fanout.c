@@ -95,7 +95,7 @@ static void apply_right(const struct fanout *f, struct live_client *client,
 {
     if (event->kind == LIVE_SESSIONS) {
         if (!live_event_has_session(event, client->who.session_id)) {
-            client_end(client, CLOSE_SIGNED_OUT);
+            join_suspect(client);
         }
     } else if (client->state == CLIENT_LIVE && !is_covered(f, client)) {
         if (event->kind == LIVE_LEFT) {

@@ -84,18 +84,21 @@ void join_pull(struct live_client *client)
 {
     const struct hub_options *options = &client->loop->hub->options;
     struct live_pull *pull = mem_alloc_zero(sizeof(*pull));
+    bool was_suspect = client->catchup->is_suspect;
     pull->client = client;
     pull->user_id = client->who.user_id;
     pull->session_id = client->who.session_id;
     pull->from = client->catchup->from;
-    pull->size_max = client->queue_max;
+    pull->size_max = client->queue.bytes <= client->queue_max / 2 ? client->queue_max : 1;
     pull->from_ring = can_use_ring(client);
+    client->catchup->is_suspect = false;
     client->is_pulled = true;
     client_ref(client);
     count_add(&client->loop->counts.pulls, 1);
     if (!options->pull(pull, options->context)) {
         free(pull);
         client->is_pulled = false;
+        client->catchup->is_suspect = was_suspect;
         fail(client, ERR_BUSY);
         client_unref(client);
     }
@@ -186,8 +189,8 @@ static bool fits(const struct live_client *client, const struct members *members
     return count <= 1 || bytes <= client->queue_max;
 }
 
-/* All of it or nothing: the cursor of a poll that got half of a batch would lie before it, and the
- * next poll would get the same half. */
+/* All of it or nothing: what is lacking comes with a page from before the batch, and that has the
+ * rest too. */
 static enum replay replay_batch(struct live_client *client, struct members *members,
                                 const struct live_batch *batch)
 {
@@ -334,6 +337,17 @@ void join_page(struct live_client *client, struct live_page *page, bool from_rin
     }
     if (has_frames && client->state == CLIENT_PULLING) {
         send_cursor(client);
+    }
+}
+
+void join_suspect(struct live_client *client)
+{
+    if (client->state == CLIENT_LIVE) {
+        join_again(client);
+    }
+    if (client->state == CLIENT_PULLING) {
+        client->catchup->is_suspect = true; /* a page that is being read may be from before */
+        client_touch(client);
     }
 }
 

@@ -8,8 +8,10 @@ struct poll {
     struct live_client client;
     hub_polled *done;
     void *context;
+    struct cursor asked; /* where it began */
     int64_t wait_ms;
     int64_t deadline_ms;
+    bool gets_page; /* from the database, whatever the ring has */
 };
 
 /* Is there more to be had at once? Not behind the last page of a round: what has changed meanwhile is
@@ -45,14 +47,37 @@ static void poll_start(struct live_client *client)
     poll->deadline_ms = loop_now_ms(client->loop) + poll->wait_ms;
 }
 
-/* A page is waited for whatever the deadline. Frames are an answer even if a part of their batch is
- * lacking and the cursor stays before it: from there the ring passes on nothing, so that the next poll
- * gets a page. */
+/* There may be frames although the cursor has not moved: read positions that wait to be sent together
+ * hold it back, or a part of a batch is lacking. With it the next poll would get the same at once, and
+ * so on. A page has everything, and a cursor behind it. */
+static bool is_stuck(const struct poll *poll)
+{
+    struct cursor cursor = client_cursor(&poll->client);
+    return !poll->gets_page && !cursor.paging && !poll->asked.paging &&
+           uuid_eq(cursor.incarnation, poll->asked.incarnation) &&
+           position_eq(&cursor.at, &poll->asked.at);
+}
+
+static void get_page(struct poll *poll)
+{
+    struct live_client *client = &poll->client;
+    poll->gets_page = true;
+    while (client->queue.count > 0) {
+        live_frame_unref(client_take(client));
+    }
+    if (client->state == CLIENT_LIVE) {
+        join_again(client);
+    }
+}
+
+/* A page is waited for whatever the deadline. */
 static void poll_flush(struct live_client *client)
 {
     struct poll *poll = (struct poll *)client;
     bool is_over = loop_now_ms(client->loop) >= poll->deadline_ms;
-    if (client->queue.count > 0 || (is_over && client->state == CLIENT_LIVE)) {
+    if (client->queue.count > 0 && is_stuck(poll)) {
+        get_page(poll);
+    } else if (client->queue.count > 0 || (is_over && client->state == CLIENT_LIVE)) {
         answer(poll, (struct live_page){0});
     }
 }
@@ -88,6 +113,7 @@ void hub_take_poll(struct hub *hub, const struct live_who *who, const struct cur
     struct poll *poll = mem_alloc_zero(sizeof(*poll));
     poll->done = done;
     poll->context = context;
+    poll->asked = *from;
     poll->wait_ms = wait_s * 1000;
     client_init(&poll->client, hub, &transport, who, from);
     poll->client.queue_max = (uint32_t)size_max;

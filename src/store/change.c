@@ -156,13 +156,28 @@ static struct position positions_from_text(struct str text)
     return position;
 }
 
-enum err store_incarnation_add(struct db *db, struct uuid id, struct str identity, int64_t now_us)
+enum err store_incarnation_newest(struct db *db, struct uuid *id, bool *found)
+{
+    struct db_rows rows;
+    enum err e = db_query(db, Q_INCARNATION_NEWEST, NO_ARGS, &rows);
+    *found = e == ERR_OK && db_next(&rows);
+    if (*found) {
+        *id = db_uuid(&rows, 0);
+    }
+    return db_end(&rows, e);
+}
+
+enum err store_incarnation_add(struct db *db, struct uuid id, struct str identity, bool went_back,
+                               int64_t now_us)
 {
     struct arena a;
     struct position began;
     enum err e = store_position(db, &began);
     if (e != ERR_OK) {
         return e;
+    }
+    for (size_t i = 0; went_back && i < SHARDS_MAX; i++) {
+        began.at[i] = -1; /* before any cursor */
     }
     arena_init(&a);
     e = db_exec(

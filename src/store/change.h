@@ -60,9 +60,12 @@ struct incarnation {
     struct position began;
 };
 
-/* Adds one that begins at the present positions; `identity` says what database it is. */
-enum err store_incarnation_add(struct db *db, struct uuid id, struct str identity, int64_t now_us)
-    CHECKED;
+/* The present one; *found is false in a new database. */
+enum err store_incarnation_newest(struct db *db, struct uuid *id, bool *found) CHECKED;
+/* Adds one that begins at the present positions; `identity` says what database it is. `went_back`: the
+ * database is an older copy, so that nothing of the incarnation before counts any more. */
+enum err store_incarnation_add(struct db *db, struct uuid id, struct str identity, bool went_back,
+                               int64_t now_us) CHECKED;
 /* Was `at` reached in the incarnation `id`, and does the database still hold it? False: unknown, or
  * the position lies beyond where the next incarnation began (or beyond the present). */
 enum err store_incarnation_holds(struct db *db, struct uuid id, const struct position *at,

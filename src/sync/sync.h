@@ -9,12 +9,13 @@ struct sync;
 
 struct sync *sync_new(void);
 /* Registers this life of the database (store/change.h: incarnation) and reads where it stands; on
- * the writer's connection, before the executor takes work. */
-enum err sync_register(struct sync *sync, struct db *writer, struct str identity) CHECKED;
+ * the writer's connection, before the executor takes work. `mark_path`: the file of sync/mark.h. */
+enum err sync_register(struct sync *sync, struct db *writer, struct str identity,
+                       const char *mark_path) CHECKED;
 /* Starts the hub at that position, and the tailer that feeds it. */
 void sync_start(struct sync *sync, struct exec *exec, struct hub *hub);
 /* A commit was made: for exec_options.committed. Any thread; never waits. */
-void sync_poke(void *sync);
+void sync_poke(int64_t stamp, void *sync);
 /* For hub_options.pull. */
 bool sync_pull(struct live_pull *pull, void *sync);
 /* Once the tailer has passed on what was committed before this call, it ends. */

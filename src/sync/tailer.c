@@ -33,6 +33,7 @@ struct waiting_read {
 struct tailer {
     struct exec *exec;
     struct hub *hub;
+    struct mark *mark;
     pthread_t thread;
     pthread_mutex_t lock; /* guards the fields up to the next blank line */
     pthread_cond_t changed;
@@ -409,6 +410,7 @@ static void publish(struct step *step, const struct position *from)
         batch->size += event->session_count * sizeof(struct uuid);
     }
     batch->size += sizeof(*batch) + step->event_count * sizeof(struct live_event);
+    mark_raise(step->tailer->mark, &batch->to);
     hub_publish(step->tailer->hub, batch);
     atomic_fetch_add(&step->tailer->batches, 1);
 }
@@ -532,12 +534,14 @@ static void *tailer_main(void *context)
     return NULL;
 }
 
-struct tailer *tailer_start(struct exec *exec, struct hub *hub, const struct position *at)
+struct tailer *tailer_start(struct exec *exec, struct hub *hub, struct mark *mark,
+                            const struct position *at)
 {
     struct tailer *tailer = mem_alloc_zero(sizeof(*tailer));
     pthread_condattr_t steady;
     tailer->exec = exec;
     tailer->hub = hub;
+    tailer->mark = mark;
     tailer->at = *at;
     pthread_mutex_init(&tailer->lock, NULL);
     pthread_condattr_init(&steady);

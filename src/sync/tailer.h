@@ -3,12 +3,14 @@
 #pragma once
 
 #include "live/hub.h"
+#include "sync/mark.h"
 #include "sync/sync.h"
 
 struct tailer;
 
-/* Begins behind `at`. */
-struct tailer *tailer_start(struct exec *exec, struct hub *hub, const struct position *at);
+/* Begins behind `at`; raises `mark` (borrowed) before it tells anything. */
+struct tailer *tailer_start(struct exec *exec, struct hub *hub, struct mark *mark,
+                            const struct position *at);
 /* There is something new. Any thread; never waits. */
 void tailer_poke(struct tailer *tailer);
 /* Passes on what was committed before this call, and ends. */

@@ -33,8 +33,9 @@ struct fixture {
     atomic_int commits;
 };
 
-static void count_commit(void *context)
+static void count_commit(int64_t stamp, void *context)
 {
+    assert_true(stamp > 0);
     struct fixture *f = context;
     atomic_fetch_add(&f->commits, 1);
 }

@@ -252,15 +252,11 @@ static void test_slow_reader(void **state)
         assert_true(at < 20000);
     }
     assert_int_equal(stats.streams, 1);
-    struct live_pull *pull = NULL;
     int64_t got = 0;
-    while (pull == NULL) {
+    while (in.n > 0 || live_test_wait_input(&t, fd)) {
         gets_with_id(text, ++got);
-        pthread_mutex_lock(&t.lock);
-        pull = t.pull_count > 0 ? t.pulls[0] : NULL;
-        pthread_mutex_unlock(&t.lock);
     }
-    pull = live_test_pull(&t);
+    struct live_pull *pull = live_test_pull(&t);
     int64_t from = pull->from.at.at[0];
     live_test_joinable(pull, at, 1);
     hub_pulled(pull);

@@ -368,6 +368,13 @@ static void publish_sessions(int64_t from, int64_t to, uint8_t user, uint8_t ses
     hub_publish(t.hub, batch);
 }
 
+static void page_without_session(void)
+{
+    struct live_pull *pull = live_test_pull(&t);
+    pull->page.ended = true;
+    hub_pulled(pull);
+}
+
 static void test_sessions(void **state)
 {
     struct live_who who = live_test_who(1);
@@ -383,11 +390,42 @@ static void test_sessions(void **state)
     publish_sessions(10, 11, 2, 0); /* somebody else's */
     publish_sessions(11, 12, 1, 7);
     live_test_publish(&t, 12, 13, 1, "13");
-    peer_gets_close(&peer, 4401);
     peer_gets(&other, "13");
+    page_without_session();
+    peer_gets_close(&peer, 4401); /* without 13 */
     publish_sessions(13, 14, 1, 0);
+    page_without_session();
     peer_gets_close(&other, 4401);
     peer_fini(&other);
+}
+
+/* One that began after the batch was made. */
+static void test_session_that_lives(void **state)
+{
+    (void)state;
+    live_at(10);
+    publish_sessions(10, 11, 1, 7);
+    live_test_publish(&t, 11, 12, 1, "12");
+    struct live_pull *pull = live_test_pull(&t);
+    assert_int_equal(pull->from.at.at[0], 10);
+    live_test_joinable(pull, 11, 3);
+    hub_pulled(pull);
+    peer_gets(&peer, "12");
+    peer_gets_cursor(&peer, "synced", 12);
+}
+
+/* The page that is being read may be from before. */
+static void test_session_ends_while_pulling(void **state)
+{
+    (void)state;
+    live_test_start(&t, 10);
+    peer_open(&peer, &t, 1, 4);
+    struct live_pull *pull = live_test_pull(&t);
+    publish_sessions(10, 11, 1, 7);
+    live_test_joinable(pull, 10, 1);
+    hub_pulled(pull);
+    page_without_session();
+    peer_gets_close(&peer, 4401);
 }
 
 static void test_sessions_in_the_ring(void **state)
@@ -409,9 +447,7 @@ static void test_page_without_session(void **state)
     (void)state;
     live_test_start(&t, 10);
     peer_open(&peer, &t, 1, 10);
-    struct live_pull *pull = live_test_pull(&t);
-    pull->page.ended = true;
-    hub_pulled(pull);
+    page_without_session();
     peer_gets_close(&peer, 4401);
 }
 
@@ -497,6 +533,8 @@ int main(void)
         TEST(test_joined),
         TEST(test_joined_in_the_ring),
         TEST(test_sessions),
+        TEST(test_session_that_lives),
+        TEST(test_session_ends_while_pulling),
         TEST(test_sessions_in_the_ring),
         TEST(test_page_without_session),
         TEST(test_told),

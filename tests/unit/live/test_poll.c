@@ -149,31 +149,86 @@ static void test_frames_and_more_to_come(void **state)
     goes_on_at(wait_answer(), 10, true);
 }
 
-/* Half of a batch does not answer a poll: its cursor would not move, and the next one got it again. */
+static struct live_event message_event(const char *json)
+{
+    return (struct live_event){.kind = LIVE_CONVERSATION,
+                               .conversation_id = live_test_conversation(1),
+                               .frame = live_test_frame(json)};
+}
+
+/* Only the page is an answer, not what the ring had: with that the cursor would stay where it is, and
+ * the next poll would get the same again. */
+static void gets_page_from(int64_t from)
+{
+    struct live_pull *pull = live_test_pull(&t);
+    assert_false(pull->from_ring);
+    assert_int_equal(pull->from.at.at[0], from);
+    live_test_add_frame(pull, "\"page\"");
+    live_test_joinable(pull, 15, 1);
+    hub_pulled(pull);
+    has_frame(wait_answer(), 0, "\"page\"");
+    assert_int_equal(answer.page.count, 1);
+    goes_on_at(&answer.page, 15, false);
+}
+
 static void test_batch_with_a_gap(void **state)
 {
     (void)state;
     live_test_start(&t, 10);
-    poll_at(10, 60);
+    poll_at(10, 0);
     struct live_pull *pull = live_test_pull(&t);
     struct live_batch *batch = live_test_batch(10, 12, 2);
-    for (int i = 0; i < 2; i++) {
-        batch->events[i] = (struct live_event){.kind = LIVE_CONVERSATION,
-                                               .conversation_id = live_test_conversation(1),
-                                               .frame = live_test_frame(i == 0 ? "11" : NULL)};
-    }
+    batch->events[0] = message_event("11");
+    batch->events[1] = message_event(NULL);
     hub_publish(t.hub, batch);
     assert_true(pull->from_ring);
     live_test_joinable(pull, 10, 1);
     hub_pulled(pull);
-    pull = live_test_pull(&t);
-    assert_false(pull->from_ring);
-    live_test_add_frame(pull, "11");
-    live_test_add_frame(pull, "12");
-    live_test_joinable(pull, 12, 1);
+    gets_page_from(10);
+}
+
+static void test_live_batch_with_a_gap(void **state)
+{
+    (void)state;
+    live_test_start(&t, 10);
+    poll_at(10, 60);
+    live_test_join(&t, 10, 1);
+    struct live_batch *batch = live_test_batch(10, 12, 2);
+    batch->events[0] = message_event("11");
+    batch->events[1] = message_event(NULL);
+    hub_publish(t.hub, batch);
+    gets_page_from(10);
+}
+
+/* A read position that waits holds the cursor back. */
+static void test_gap_behind_a_batch_that_tells_nothing(void **state)
+{
+    (void)state;
+    live_test_start(&t, 10);
+    poll_at(10, 0);
+    struct live_pull *pull = live_test_pull(&t);
+    struct live_batch *batch = live_test_batch(10, 11, 1);
+    batch->events[0] = message_event("11");
+    batch->told.at[0] = 10;
+    hub_publish(t.hub, batch);
+    live_test_publish(&t, 11, 12, 1, NULL);
+    assert_true(pull->from_ring);
+    live_test_joinable(pull, 10, 1);
     hub_pulled(pull);
-    assert_int_equal(wait_answer()->count, 2);
-    goes_on_at(&answer.page, 12, false);
+    gets_page_from(10);
+}
+
+static void test_batch_that_tells_nothing(void **state)
+{
+    (void)state;
+    live_test_start(&t, 10);
+    poll_at(10, 60);
+    live_test_join(&t, 10, 1);
+    struct live_batch *batch = live_test_batch(10, 11, 1);
+    batch->events[0] = message_event("11");
+    batch->told.at[0] = 10;
+    hub_publish(t.hub, batch);
+    gets_page_from(10);
 }
 
 static void test_nothing_and_no_waiting(void **state)
@@ -279,6 +334,9 @@ static void test_ended(void **state)
     struct live_batch *batch = live_test_batch(10, 11, 1);
     batch->events[0] = (struct live_event){.kind = LIVE_SESSIONS, .user_id = live_test_user(1)};
     hub_publish(t.hub, batch);
+    struct live_pull *pull = live_test_pull(&t);
+    pull->page.ended = true;
+    hub_pulled(pull);
     assert_true(wait_answer()->ended);
 }
 
@@ -354,6 +412,9 @@ int main(void)
         TEST(test_last_page_of_a_round),
         TEST(test_frames_and_more_to_come),
         TEST(test_batch_with_a_gap),
+        TEST(test_batch_that_tells_nothing),
+        TEST(test_live_batch_with_a_gap),
+        TEST(test_gap_behind_a_batch_that_tells_nothing),
         TEST(test_nothing_and_no_waiting),
         TEST(test_goes_on_by_itself),
         TEST(test_waits_for_a_batch),

@@ -92,16 +92,12 @@ static void test_slow_reader(void **state)
     live_at(0);
     int64_t newest = overflow();
     live_test_no_pull(&t); /* not before there is room */
-    struct live_pull *pull = NULL;
     int64_t got = 0;
-    while (pull == NULL) {
+    while (live_test_wait_input(&t, peer.fd)) {
         large_frame(text, ++got);
         peer_gets(&peer, text);
-        pthread_mutex_lock(&t.lock);
-        pull = t.pull_count > 0 ? t.pulls[0] : NULL;
-        pthread_mutex_unlock(&t.lock);
     }
-    pull = live_test_pull(&t);
+    struct live_pull *pull = live_test_pull(&t);
     int64_t from = pull->from.at.at[0];
     assert_false(pull->from_ring);
     assert_true(from >= got && from < newest);
@@ -117,6 +113,25 @@ static void test_slow_reader(void **state)
     publish_large(++newest);
     large_frame(text, newest);
     peer_gets(&peer, text);
+}
+
+/* Whether a session lives is looked at although nothing is read. */
+static void test_slow_reader_without_session(void **state)
+{
+    (void)state;
+    live_at(0);
+    int64_t at = overflow();
+    live_test_no_pull(&t);
+    struct live_batch *batch = live_test_batch(at, at + 1, 1);
+    batch->events[0] = (struct live_event){.kind = LIVE_SESSIONS, .user_id = live_test_user(1)};
+    hub_publish(t.hub, batch);
+    struct live_pull *pull = live_test_pull(&t);
+    assert_int_equal(pull->size_max, 1);
+    pull->page.ended = true;
+    hub_pulled(pull);
+    while (peer_read(&peer) != CLOSE) {
+    }
+    assert_int_equal((uint8_t)peer.text[0] << 8 | (uint8_t)peer.text[1], 4401);
 }
 
 /* Batches that have piled up are no reason to think that the reader is slow. */
@@ -161,20 +176,16 @@ static void publish_large_batch(int count)
 static void test_large_batch(void **state)
 {
     char text[FRAME_SIZE + 1];
-    struct live_pull *pull = NULL;
     int got = 0;
     (void)state;
     live_at(0);
     publish_large_batch(1000);
     large_frame(text, 1);
-    while (pull == NULL) {
+    while (live_test_wait_input(&t, peer.fd)) {
         peer_gets(&peer, text);
         got++;
-        pthread_mutex_lock(&t.lock);
-        pull = t.pull_count > 0 ? t.pulls[0] : NULL;
-        pthread_mutex_unlock(&t.lock);
     }
-    pull = live_test_pull(&t);
+    struct live_pull *pull = live_test_pull(&t);
     assert_int_equal(pull->from.at.at[0], 0);
     assert_false(pull->from_ring);
     live_test_add_frame(pull, "\"page\"");
@@ -661,6 +672,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_slow_reader),
+        TEST(test_slow_reader_without_session),
         TEST(test_many_batches_at_once),
         TEST(test_large_batch),
         TEST(test_large_batch_and_room),

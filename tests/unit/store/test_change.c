@@ -193,7 +193,7 @@ static const struct uuid third = {{3}};
 
 static void begin_life(struct db *db, struct uuid id)
 {
-    assert_int_equal(store_incarnation_add(db, id, STR("test"), 1), ERR_OK);
+    assert_int_equal(store_incarnation_add(db, id, STR("test"), false, 1), ERR_OK);
 }
 
 static bool holds(struct db *db, struct uuid id, int64_t stamp)

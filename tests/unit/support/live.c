@@ -189,6 +189,24 @@ void live_test_no_pull(struct live_test *t)
     assert_int_equal(count, 0);
 }
 
+bool live_test_wait_input(struct live_test *t, int fd)
+{
+    for (int i = 0; i < PATIENCE_S * 500; i++) {
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        pthread_mutex_lock(&t->lock);
+        size_t pull_count = t->pull_count;
+        pthread_mutex_unlock(&t->lock);
+        if (pull_count > 0) {
+            return false;
+        }
+        if (poll(&ready, 1, 2) > 0) {
+            return true;
+        }
+    }
+    fail_msg("neither input nor a pull");
+    return false;
+}
+
 void live_test_wait_said(struct live_test *t, size_t count)
 {
     bool in_time = true;

@@ -44,6 +44,8 @@ struct live_frame *live_test_frame(const char *json);
 /* Pages. */
 struct live_pull *live_test_pull(struct live_test *t); /* the next one */
 void live_test_no_pull(struct live_test *t);           /* none waits at the moment */
+/* Waits until the descriptor has something to read (true) or a pull waits (false). */
+bool live_test_wait_input(struct live_test *t, int fd);
 void live_test_add_frame(struct live_pull *pull, const char *json);
 /* A whole round up to `at`: the user is in conversations 1 to `conversations`. */
 void live_test_joinable(struct live_pull *pull, int64_t at, uint8_t conversations);

@@ -35,7 +35,7 @@ static int setup(void **state)
     struct fixture *f = mem_alloc_zero(sizeof(*f));
     world_init(&f->w);
     f->life = (struct uuid){{1}};
-    assert_int_equal(store_incarnation_add(f->w.db, f->life, STR("test"), 1), ERR_OK);
+    assert_int_equal(store_incarnation_add(f->w.db, f->life, STR("test"), false, 1), ERR_OK);
     f->ann = world_user(&f->w, "ann");
     f->bob = world_user(&f->w, "bob");
     f->talk = world_conversation(&f->w, f->ann, f->bob);
@@ -484,7 +484,7 @@ static void test_the_next_life(void **state)
     struct fixture *f = *state;
     struct cursor from = now(f);
     f->life = (struct uuid){{2}};
-    assert_int_equal(store_incarnation_add(f->w.db, f->life, STR("test"), 2), ERR_OK);
+    assert_int_equal(store_incarnation_add(f->w.db, f->life, STR("test"), false, 2), ERR_OK);
     world_send(&f->w, f->ann, f->talk, 1);
     assert_told(f, f->bob, &from, "conversation, message 1, read ann 1");
     from.at.at[0]++;
@@ -808,7 +808,7 @@ static void test_restart_meanwhile(void **state)
     world_send(&f->w, f->ann, f->talk, 3);
     from = read_until(f, from, "message 1");
     f->life = (struct uuid){{2}};
-    assert_int_equal(store_incarnation_add(f->w.db, f->life, STR("test"), 2), ERR_OK);
+    assert_int_equal(store_incarnation_add(f->w.db, f->life, STR("test"), false, 2), ERR_OK);
     struct live_pull p = pull(f, f->bob, &from);
     assert_true(uuid_eq(p.page.next.incarnation, f->life));
     assert_page(f, &p, "message 2, message 3, read ann 3");
