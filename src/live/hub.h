@@ -129,7 +129,8 @@ void hub_tell(struct live_client *client, struct live_frame *frame);
 
 /* --- clients --- */
 
-/* ERR_BUSY, ERR_TOO_MANY_SOCKETS: no room. Call it before a connection is taken over. Any thread. */
+/* ERR_BUSY, ERR_TOO_MANY_SOCKETS: no room. Call it before a connection is taken over: as many as are
+ * between this question and their taking may go beyond a limit. Any thread. */
 enum err hub_check_room(struct hub *hub, const struct live_who *who) CHECKED;
 
 /* A WebSocket after its handshake: takes the descriptor, `hello` and copies the rest. `early`: bytes

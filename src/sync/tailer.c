@@ -1,5 +1,7 @@
-/* A step: what is new in the log, in one snapshot; the present state of each object that it names,
- * once; one batch for the hub.
+/* A step: all that is new in the log, in one snapshot; the present state of each object that it names,
+ * once; one batch for the hub. All of it: the state may be younger than the change that names it, and
+ * an end of a membership that came in between must be in the same batch. Where the tailer is far
+ * behind, changes go without frames, and clients pull.
  *
  * Read positions move often: those that others see are held back until READS_MS after the ones before;
  * the farthest of each reader counts. Until then batches tell clients less (`told`) than they hold.
@@ -19,7 +21,7 @@
 #include "store/sync.h"
 #include "sync/frames.h"
 
-enum { LOOK_MS = 1000, READS_MS = 1000, CHANGES_MOST = 1000 };
+enum { LOOK_MS = 1000, READS_MS = 1000, FRAMED_MAX = 2000 };
 
 /* A read position that others have not been told yet. */
 struct waiting_read {
@@ -63,6 +65,7 @@ struct step {
     struct arena *arena;
     struct task *tasks;
     size_t task_count;
+    bool is_bare; /* too much to make frames of */
     struct live_event *events;
     size_t event_count;
     size_t event_cap;
@@ -166,7 +169,7 @@ static enum err tell_message(struct step *step, const struct change *change)
 {
     struct message message;
     bool found = false;
-    if (!hub_listens(step->tailer->hub, change->conversation_id)) {
+    if (step->is_bare || !hub_listens(step->tailer->hub, change->conversation_id)) {
         add_conversation_event(step, change->conversation_id, NULL);
         return ERR_OK;
     }
@@ -184,7 +187,7 @@ static enum err tell_conversation(struct step *step, const struct change *change
     struct member *members = NULL;
     size_t count = 0;
     bool found = false;
-    if (!hub_listens(step->tailer->hub, id)) {
+    if (step->is_bare || !hub_listens(step->tailer->hub, id)) {
         add_conversation_event(step, id, NULL);
         return ERR_OK;
     }
@@ -428,10 +431,11 @@ static enum err read_changes(struct step *step, struct position *to, size_t *cou
 {
     struct change *rows = NULL;
     enum err e =
-        store_change_list(step->db, step->arena, &step->tailer->at, CHANGES_MOST, &rows, count, to);
+        store_change_list(step->db, step->arena, &step->tailer->at, INT64_MAX, &rows, count, to);
     if (e != ERR_OK) {
         return e;
     }
+    step->is_bare = *count > FRAMED_MAX;
     plan(step, rows, *count);
     for (size_t i = 0; i < step->task_count && e == ERR_OK; i++) {
         e = tell(step, &step->tasks[i].change);
