@@ -14,6 +14,7 @@ import {
     acceptOf,
     closing,
     handshake,
+    listen,
     openEvents,
     openRaw,
     openSocket,
@@ -321,7 +322,7 @@ describe('no room', () => {
         const small = await limited(t, { SOCKETS_PER_USER_MAX: '3' });
         const [one, two] = [await register(small), await register(small)];
         const sockets = [];
-        for (let n = 0; n < 3; n++) sockets.push(await openSocket(one));
+        for (let n = 0; n < 3; n++) sockets.push(await listen('ws', one));
         closing(t, ...sockets);
         await untilFull(() => handshake(one));
         const ticket = await ticketOf(one);
@@ -339,7 +340,7 @@ describe('no room', () => {
         const small = await limited(t, { SOCKETS_MAX: '4' });
         const users = [await register(small), await register(small)];
         const sockets = [];
-        for (let n = 0; n < 4; n++) sockets.push(await openSocket(users[n % 2]));
+        for (let n = 0; n < 4; n++) sockets.push(await listen('ws', users[n % 2]));
         closing(t, ...sockets);
         for (const one of users) await untilFull(() => handshake(one));
         ok(await users[0].get('/api/users/me/'), 200);
@@ -350,7 +351,7 @@ describe('no room', () => {
     test('for one address', async (t) => {
         const small = await limited(t, { SOCKETS_PER_ADDRESS_MAX: '2' });
         const [one, two] = [await register(small), await register(small)];
-        closing(t, await openSocket(one), await openSocket(two));
+        closing(t, await listen('ws', one), await listen('ws', two));
         await untilFull(() => handshake(one));
         ok(await one.get('/api/users/me/'));
     });
@@ -358,7 +359,7 @@ describe('no room', () => {
     test('event streams count too', async (t) => {
         const small = await limited(t, { SOCKETS_PER_USER_MAX: '2' });
         const one = await register(small);
-        const [socket, stream] = [await openSocket(one), await openEvents(one)];
+        const [socket, stream] = [await listen('ws', one), await listen('sse', one)];
         closing(t, socket, stream);
         full(await one.get(SSE_PATH, {}, { headers: { accept: 'text/event-stream' } }));
         full(await handshake(one));
