@@ -12,7 +12,8 @@
 // From the bottom up: Replica applies what the server tells, by number, so that doubles do no harm.
 // Keeper puts its rows and the cursor into a store in one step. Outbox sends until there is an
 // answer. Three transports (WebSocket, server-sent events, long poll) bring the same frames.
-// Confab is a Replica that they feed; it comes back when a connection ends.
+// Confab is a Replica that they feed; it comes back when a connection ends. All in one file, so
+// that it can be taken along without a build.
 
 const HEARTBEAT_S = 25; // until `hello` says otherwise
 const HEARTBEATS_MISSED = 2.5;
@@ -28,7 +29,7 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
 const SUBSCRIBED_MAX = 1000;
 const SUBSCRIBED_AT_ONCE = 200;
 const SOCKET_TEXT_MAX = 60_000; // what is longer goes by POST, whose refusal says why
-const FAILURES_TO_SWITCH = 2; // of one transport, before another is tried
+const FAILURES_TO_SWITCH = 3; // of one transport, before another is tried
 
 // Close codes; for the other transports they stand for what an HTTP status or a frame said.
 const DONE = 1000;
@@ -1172,7 +1173,7 @@ export class Confab extends Replica {
     // A transport that the server can be reached for, but that brings nothing, gives way.
     #judge(link) {
         if (link.helloAt !== null) this.#failures = 0;
-        else if (link.isReached) this.#failures++;
+        else if (link.isReached && link.code === BROKEN) this.#failures++;
         if (this.#failures < FAILURES_TO_SWITCH) return;
         this.#failures = 0;
         this.#transports.push(this.#transports.shift());
@@ -1305,7 +1306,7 @@ export class Confab extends Replica {
     // A new token for the old socket, before the old one runs out.
     #planRenewal(link) {
         const delay = expiryOf(link.token) - this.#now() - RENEW_BEFORE_MS;
-        if (!(delay > 0)) return;
+        if (this.transport !== 'ws' || !(delay > 0)) return;
         const renew = () => this.#renew(link).catch(() => {}); // 4401 will come, then
         this.#renewal = setTimeout(renew, Math.min(delay, TIMER_MAX_MS));
     }
@@ -1397,8 +1398,11 @@ export class Confab extends Replica {
         const path = `/api/conversations/${id}/messages/`;
         const isSent = this.#say({ type: 'send', conversation_id: id, ...json });
         if (!isSent && !this.#isMe) throw new ConfabError('not connected yet');
+        const link = this.#link;
         const answer = isSent ? this.#answerTo(client_id) : this.request('POST', path, { json });
         const message = await answer;
+        // From before a connection that is newer: perhaps of a database that has gone back since.
+        if (this.#link !== link) throw new ConfabError('connection changed');
         this.applyMessage(plainMessage(message), 'ack');
         queueMicrotask(() => this.#keeper.save()); // when it has left the outbox
         return message;
@@ -1536,13 +1540,16 @@ export class Confab extends Replica {
         for (;;) {
             const conversation = this.conversations.get(conversationId);
             if (!conversation) throw new ConfabError('no such conversation', { status: 404 });
+            const link = this.#link;
             const { generation, from_seq: fromSeq } = conversation;
             const query = { before_seq: beforeSeq ?? fromSeq, limit, deleted: 1 };
             const path = `/api/conversations/${conversationId}/messages/`;
             const { results } = await this.request('GET', path, { query });
-            // Forgotten in between: a change of one of them may have gone by. Once more.
+            // Forgotten in between, or on another connection: a change of one of them may have gone
+            // by. Once more.
             const isSameCopy = this.conversations.get(conversationId) === conversation;
             if (!isSameCopy || conversation.generation !== generation) continue;
+            if (this.#link !== link) continue;
             for (const row of results) this.applyMessage(plainMessage(row), 'history');
             this.#keeper.save();
             const messages = results.map(({ seq }) => conversation.messages.get(seq));

@@ -152,9 +152,15 @@ static void socket_taken(int fd, struct str early, void *context)
     }
 }
 
+/* The use of a ticket was waited for: by now there may be no room any more. */
 static void open_socket(struct req *r)
 {
     struct listener *listener = r->object;
+    enum err e = check_room(r);
+    if (e != ERR_OK) {
+        reply_send(r, e);
+        return;
+    }
     reply_prepare(r, r->route->status);
     http_add_header(r->x, "Upgrade", "websocket");
     http_add_header(r->x, "Sec-WebSocket-Accept", listener->accept_key.p);

@@ -244,7 +244,7 @@ static void say_subscribe(struct said *said)
     if (!read_user_ids(said, ids, &count)) {
         return;
     }
-    if (!hub_subscribe(said->client, ids, count)) {
+    if (!hub_subscribe(said->client, ids, &count)) {
         refuse_field(said, "user_ids", STR("These are too many."));
         return;
     }

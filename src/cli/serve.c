@@ -125,7 +125,9 @@ static enum err start_live(struct cli *cli, struct app *app, const struct capaci
     const char *mark = arena_printf(cli->arena, "%s-mark", cli->conf->database_path).p;
     enum err e = sync_register(app->sync, exec_writer(app->exec), database_identity(cli), mark);
     if (e != ERR_OK) {
-        *problem = STR("The start of the server cannot be written into the database; see the log.");
+        *problem = e == ERR_CONFLICT
+                       ? STR("Another server runs on this database.")
+                       : STR("The start of the server cannot be written down; see the log.");
         return e;
     }
     app->hub = hub_new(&options);

@@ -157,6 +157,6 @@ void join_free(struct live_client *client);
 /* In place of what it listened to before. */
 void listen_set(struct live_client *client, const struct uuid *conversations, size_t count);
 void listen_leave(struct live_client *client, struct uuid conversation_id);
-bool listen_subscribe(struct live_client *client, const struct uuid *user_ids, size_t count);
+bool listen_subscribe(struct live_client *client, struct uuid *user_ids, size_t *count);
 bool listen_is_subscribed(const struct live_client *client, struct uuid user_id);
 void listen_clear(struct live_client *client);

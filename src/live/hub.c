@@ -164,7 +164,7 @@ const struct live_who *hub_client_who(const struct live_client *client)
     return &client->who;
 }
 
-bool hub_subscribe(struct live_client *client, const struct uuid *user_ids, size_t count)
+bool hub_subscribe(struct live_client *client, struct uuid *user_ids, size_t *count)
 {
     return listen_subscribe(client, user_ids, count);
 }

@@ -30,7 +30,7 @@ struct hub;
 struct live_client;
 
 /* Users that one client may subscribe to. */
-enum { HUB_SUBSCRIPTIONS_MAX = 1000 };
+enum { HUB_SUBSCRIPTIONS_MAX = 200 };
 
 /* What is read for a client in one go; see sync/page.h. */
 struct live_page {
@@ -151,8 +151,9 @@ void hub_take_poll(struct hub *hub, const struct live_who *who, const struct cur
 /* Who it is. Only while the client is held: inside `said`, or until hub_answered(); outside `said`
  * no more than user_id and address, since hub_extend() changes the rest. */
 const struct live_who *hub_client_who(const struct live_client *client);
-/* Inside `said` only. Adds users whose `user` and `presence` frames it wants; false: too many. */
-bool hub_subscribe(struct live_client *client, const struct uuid *user_ids, size_t count) CHECKED;
+/* Inside `said` only. Adds users whose `user` and `presence` frames it wants. Of the ids those stay that
+ * it did not have, once each; false: too many. */
+bool hub_subscribe(struct live_client *client, struct uuid *user_ids, size_t *count) CHECKED;
 /* Inside `said` only: a newer token of the same user. */
 void hub_extend(struct live_client *client, struct uuid session_id, int64_t expires_us);
 

@@ -68,24 +68,39 @@ bool listen_is_subscribed(const struct live_client *client, struct uuid user_id)
     return false;
 }
 
-bool listen_subscribe(struct live_client *client, const struct uuid *user_ids, size_t count)
+/* Those that it has not subscribed to yet go to the front. */
+static size_t keep_new(const struct live_client *client, struct uuid *ids, size_t count)
 {
-    if (count > HUB_SUBSCRIPTIONS_MAX - client->subscription_count) {
-        return false;
-    }
-    struct subscriptions *added = mem_alloc_zero(sizeof(*added) + count * sizeof(added->links[0]));
-    added->next = client->subscriptions;
-    client->subscriptions = added;
+    size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!listen_is_subscribed(client, user_ids[i])) {
-            struct link *link = &added->links[added->count++];
-            index_add(&client->loop->subscribers, user_ids[i], link, client);
-            client->subscription_count++;
+        bool is_new = !listen_is_subscribed(client, ids[i]);
+        for (size_t k = 0; k < kept && is_new; k++) {
+            is_new = !uuid_eq(ids[k], ids[i]);
+        }
+        if (is_new) {
+            ids[kept++] = ids[i];
         }
     }
-    if (added->count == 0) {
-        client->subscriptions = added->next;
-        free(added);
+    return kept;
+}
+
+bool listen_subscribe(struct live_client *client, struct uuid *user_ids, size_t *count)
+{
+    size_t fresh = keep_new(client, user_ids, *count);
+    if (fresh > HUB_SUBSCRIPTIONS_MAX - client->subscription_count) {
+        return false;
+    }
+    *count = fresh;
+    if (fresh == 0) {
+        return true;
+    }
+    struct subscriptions *added = mem_alloc_zero(sizeof(*added) + fresh * sizeof(added->links[0]));
+    added->next = client->subscriptions;
+    added->count = fresh;
+    client->subscriptions = added;
+    client->subscription_count += (uint32_t)fresh;
+    for (size_t i = 0; i < fresh; i++) {
+        index_add(&client->loop->subscribers, user_ids[i], &added->links[i], client);
     }
     return true;
 }

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@ struct mark_file {
 };
 
 struct mark {
+    int fd;                 /* holds the lock */
     struct mark_file *file; /* mapped */
 };
 
@@ -25,7 +27,8 @@ static const char format[8] = "confab1";
 
 static struct mark_file *map(int fd)
 {
-    if (ftruncate(fd, sizeof(struct mark_file)) != 0) {
+    errno = posix_fallocate(fd, 0, sizeof(struct mark_file)); /* a full disk shows here */
+    if (errno != 0) {
         return NULL;
     }
     void *p = mmap(NULL, sizeof(struct mark_file), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -35,17 +38,19 @@ static struct mark_file *map(int fd)
 enum err mark_open(const char *path, struct mark **out)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    struct mark_file *file = fd >= 0 ? map(fd) : NULL;
-    int why = errno;
-    if (fd >= 0) {
-        close(fd);
-    }
+    bool locked = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+    bool taken = fd >= 0 && !locked && errno == EWOULDBLOCK;
+    struct mark_file *file = locked ? map(fd) : NULL;
     if (file == NULL) {
-        log_error("cannot use the file path=%s: %s", path, strerror(why));
-        return ERR_UNAVAILABLE;
+        log_error("cannot use the file path=%s: %s", path,
+                  taken ? "another server uses this database" : strerror(errno));
+        if (fd >= 0) {
+            close(fd);
+        }
+        return taken ? ERR_CONFLICT : ERR_UNAVAILABLE;
     }
     *out = mem_alloc_zero(sizeof(**out));
-    (*out)->file = file;
+    **out = (struct mark){fd, file};
     return ERR_OK;
 }
 
@@ -53,6 +58,7 @@ void mark_close(struct mark *mark)
 {
     if (mark != NULL) {
         munmap(mark->file, sizeof(*mark->file));
+        close(mark->fd);
         free(mark);
     }
 }

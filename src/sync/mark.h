@@ -14,7 +14,9 @@
 
 struct mark;
 
-/* Opens or makes the file. ERR_UNAVAILABLE, with a line in the log. */
+/* Opens or makes the file, and locks it until the end: of two servers on one database each would take
+ * the other for its next life. ERR_CONFLICT: another one has it; ERR_UNAVAILABLE; with a line in the
+ * log. */
 enum err mark_open(const char *path, struct mark **out) CHECKED;
 void mark_close(struct mark *mark); /* NULL is fine */
 

@@ -20,7 +20,7 @@ struct sync {
     struct position began;
     struct mark *mark;
     _Atomic(struct tailer *)
-        tailer; /* the writer pokes it from before it runs until after it ends */
+        tailer; /* the writer pokes it, and /metrics reads it, from before it runs until after it ends */
 };
 
 struct sync *sync_new(void)
@@ -94,7 +94,7 @@ void sync_poke(int64_t stamp, void *context)
 
 void sync_stop(struct sync *sync)
 {
-    struct tailer *tailer = atomic_exchange(&sync->tailer, NULL);
+    struct tailer *tailer = atomic_load(&sync->tailer);
     if (tailer != NULL) {
         tailer_stop(tailer);
     }
@@ -103,6 +103,7 @@ void sync_stop(struct sync *sync)
 void sync_free(struct sync *sync)
 {
     if (sync != NULL) {
+        tailer_free(atomic_load(&sync->tailer));
         mark_close(sync->mark);
     }
     free(sync);

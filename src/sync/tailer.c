@@ -469,6 +469,7 @@ static bool step(struct tailer *tailer)
     if (e != ERR_OK) {
         return false;
     }
+    db_set_deadline(step.db, 0); /* the next step would have the same to do, and more */
     arena_init(&arena);
     e = read_changes(&step, &to, &count);
     if (e == ERR_OK) {
@@ -573,6 +574,13 @@ void tailer_stop(struct tailer *tailer)
     pthread_cond_signal(&tailer->changed);
     pthread_mutex_unlock(&tailer->lock);
     pthread_join(tailer->thread, NULL);
+}
+
+void tailer_free(struct tailer *tailer)
+{
+    if (tailer == NULL) {
+        return;
+    }
     pthread_cond_destroy(&tailer->changed);
     pthread_mutex_destroy(&tailer->lock);
     free(tailer->reads);

@@ -15,4 +15,6 @@ struct tailer *tailer_start(struct exec *exec, struct hub *hub, struct mark *mar
 void tailer_poke(struct tailer *tailer);
 /* Passes on what was committed before this call, and ends. */
 void tailer_stop(struct tailer *tailer);
+/* After tailer_stop. NULL is fine. */
+void tailer_free(struct tailer *tailer);
 void tailer_stats_get(struct tailer *tailer, struct sync_stats *out);

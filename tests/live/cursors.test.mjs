@@ -208,6 +208,24 @@ describe('after the server has ended', () => {
     });
 });
 
+test('a second server on the database does not start, and the first goes on', async (t) => {
+    const server = await startServer();
+    t.after(() => server.stop());
+    const { owner, member, c } = await scene(server);
+    const before = await cursorOf(member);
+    for (const PORT of [server.port, '0']) {
+        const second = await server.cli(['serve'], { env: { PORT } });
+        assert.notEqual(second.code, 0);
+        assert.match(second.stderr, /Another server runs on this database/);
+    }
+    await say(owner, c, 'after it');
+    const young = await cursorOf(member);
+    for (const kind of KINDS) {
+        await assertNoReset(kind, member, before);
+        await assertNoReset(kind, member, young);
+    }
+});
+
 describe('after the database was rolled back', () => {
     const files = (server) =>
         ['', '-wal', '-shm'].map((end) => path.join(server.dataDir, FILE + end));

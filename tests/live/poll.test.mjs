@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { anonymous, makeCast, makeConversation, raw, register, say } from '../lib/client.mjs';
 import { err, invalid, ok, unauthorized } from '../lib/expect.mjs';
-import { POLL_PATH, cursorOf, page, poll, settled } from '../lib/live.mjs';
+import { POLL_PATH, closing, cursorOf, listen, page, poll, settled } from '../lib/live.mjs';
 import { startServer } from '../lib/server.mjs';
 
 const WAIT_S = 60;
@@ -115,6 +115,27 @@ describe('wait', { concurrency: 4 }, () => {
         for (const { answer } of [...polls, ...others]) {
             assert.deepEqual(bodies(ok(await answer)), ['to all that wait']);
         }
+    });
+
+    test('read positions that wait to be told together do not make it spin', async (t) => {
+        const c = await makeCast(server);
+        const other = await makeCast(server);
+        for (let n = 0; n < 12; n++) await say(other.owner, other, `${n}`);
+        const [poller, reader] = closing(
+            t,
+            await listen('poll', c.member),
+            await listen('ws', other.owner),
+            await listen('ws', c.owner), // so that the ring has the messages
+        );
+        const before = poller.pages;
+        for (let seq = 1; seq <= 12; seq++) {
+            ok(await other.member.post(`${other.path}read/`, { seq }));
+            const { id } = await say(c.owner, c, `${seq}`);
+            await poller.get({ type: 'message', message: { id } });
+        }
+        await reader.get({ type: 'read', seq: 12 });
+        const pages = poller.pages - before;
+        assert.ok(pages <= 3 * 12, `${pages} answers for 12 messages`);
     });
 
     test('what is no time', async () => {

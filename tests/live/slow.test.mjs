@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 
-import { makeConversation, register, say } from '../lib/client.mjs';
+import { anonymous, makeConversation, register, say } from '../lib/client.mjs';
 import { ok } from '../lib/expect.mjs';
 import {
     KINDS,
@@ -21,6 +21,7 @@ import { Mirror, converges } from '../lib/mirror.mjs';
 import { startServer } from '../lib/server.mjs';
 
 const MIB = 1 << 20;
+const BUFFER = 65536; // SOCKET_BUFFER_MAX
 const LONG = '語'.repeat(9990); // 30 kB
 // Freed memory that a sanitizer keeps back looks like a leak from outside.
 const ASAN = 'detect_leaks=1:quarantine_size_mb=1:thread_local_quarantine_size_kb=64';
@@ -28,6 +29,11 @@ const ASAN = 'detect_leaks=1:quarantine_size_mb=1:thread_local_quarantine_size_k
 function memoryOf(server) {
     const status = fs.readFileSync(`/proc/${server.pid}/status`, 'utf8');
     return Number(/^RssAnon:\s+(\d+) kB/m.exec(status)[1]) * 1024;
+}
+
+async function metric(server, name) {
+    const { text } = await anonymous(server).get('/metrics');
+    return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)[1]);
 }
 
 async function sendMany(sender, c, from, count, text = LONG) {
@@ -48,7 +54,7 @@ describe('a reader who does not read', () => {
     let server, owner;
 
     before(async () => {
-        const env = { RING_SIZE_MAX: `${MIB}`, ASAN_OPTIONS: ASAN };
+        const env = { RING_SIZE_MAX: `${MIB}`, METRICS_ALLOW: '127.0.0.1', ASAN_OPTIONS: ASAN };
         server = await startServer({ env });
         owner = await register(server);
     });
@@ -98,6 +104,9 @@ describe('a reader who does not read', () => {
         const growth = most - before;
         t.diagnostic(`from ${before >> 20} to ${most >> 20} MiB`);
         assert.ok(growth < GROWTH_MAX, `memory grew by ${growth >> 20} MiB`);
+        assert.ok((await metric(server, 'confab_live_overflows_total')) >= 3, 'they were slow');
+        const queued = await metric(server, 'confab_live_queued_bytes');
+        assert.ok(queued <= 4 * 2 * BUFFER, `${queued} bytes wait`);
 
         for (const { socket } of sockets) socket.resume();
         stream.response.resume();

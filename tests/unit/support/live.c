@@ -51,7 +51,7 @@ static void on_said(struct live_client *client, struct str text, void *context)
     t->said_by[t->said_count] = client;
     t->said[t->said_count++] = copy;
     if (t->subscribe_count > 0) {
-        assert_true(hub_subscribe(client, t->subscribe, t->subscribe_count));
+        assert_true(hub_subscribe(client, t->subscribe, &t->subscribe_count));
         t->subscribe_count = 0;
     }
     if (t->extend_us != 0) {

@@ -87,6 +87,13 @@ static void test_begun_anew(void **state)
     assert_true(confirms(f, life, 5));
 }
 
+static void test_one_at_a_time(void **state)
+{
+    const struct fixture *f = *state;
+    struct mark *second = NULL;
+    assert_int_equal(mark_open(f->path, &second), ERR_CONFLICT);
+}
+
 static void test_damaged(void **state)
 {
     struct fixture *f = *state;
@@ -106,6 +113,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_new_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_kept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_begun_anew, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damaged, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
