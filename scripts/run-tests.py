@@ -221,16 +221,18 @@ def stage_api_clang():
     return node_tests("api-clang", api_files(), "clang-asan", {"CONFAB_QUICK": "1"})
 
 
+def live_files():
+    return sorted((ROOT / "tests/live").glob("*.test.mjs"))
+
+
 def stage_live():
     """tests/live: real time over sockets, event streams and long polls."""
-    files = sorted((ROOT / "tests/live").glob("*.test.mjs"))
-    return node_tests("live", files, "gcc-asan")
+    return node_tests("live", live_files(), "gcc-asan")
 
 
 def stage_live_clang():
     """The same tests with the clang build."""
-    files = sorted((ROOT / "tests/live").glob("*.test.mjs"))
-    return node_tests("live-clang", files, "clang-asan", {"CONFAB_QUICK": "1"})
+    return node_tests("live-clang", live_files(), "clang-asan")
 
 
 def stage_crash():
@@ -243,7 +245,8 @@ def stage_tsan():
     """Thread sanitizer: the unit tests, and the black-box tests that are about concurrency."""
     result = unit("tsan")
     if result.failed == 0:
-        files = [path for path in api_files() if "concurren" in path.name]
+        files = [path for path in api_files() + live_files()
+                 if re.match("concurren|removal|live|send|drain", path.name)]
         result.add(node_tests("tsan", files, "tsan"))
     return result
 

@@ -321,29 +321,52 @@ test('after a restore promises since the backup bind no more, those before do', 
     assert.equal(young.answer, null, 'an answer of the old server renews nothing');
 });
 
-test('a client finds out that what it was told is not there any more', () => {
-    const model = new Model('anna');
-    const conversation = (rev) => ({
-        type: 'conversation',
-        conversation_id: 'talk',
-        title: '',
-        participants: [{ id: 'ben', role: 'member', read_seq: 0 }],
-        last_seq: 0,
-        rev,
-    });
-    const read = { type: 'read', conversation_id: 'talk', user_id: 'ben', seq: 4 };
-    for (const isRepeated of [true, false]) {
-        model.forget();
-        model.apply(conversation(5));
-        model.evidence.covered();
-        model.apply(read);
-        model.apply(conversation(7));
-        model.evidence.disconnected();
-        model.apply(conversation(isRepeated ? 8 : 6));
-        if (isRepeated) model.apply(read);
-        assert.equal(model.evidence.settle().length, isRepeated ? 0 : 1);
-    }
+// A client is told something, its connection ends, and it catches up: is that well?
+const conversationAt = (rev, fields = {}) => ({
+    type: 'conversation',
+    conversation_id: 'talk',
+    title: '',
+    participants: [{ id: 'ben', role: 'member', read_seq: 0 }],
+    last_seq: 0,
+    rev,
+    ...fields,
 });
+const messageAt = (seq, rev, id = `id ${seq}`) => ({
+    type: 'message',
+    conversation_id: 'talk',
+    message: { seq, rev, id, sender_id: 'ben' },
+});
+const readTo = (seq) => ({ type: 'read', conversation_id: 'talk', user_id: 'ben', seq });
+const gone = { type: 'conversation.gone', conversation_id: 'talk', rev: 9 };
+const limited = { limited: true, from_seq: 1 };
+const above = { limited: true, from_seq: 2 };
+
+const CATCHING_UP = [
+    ['all again', [messageAt(1, 6), readTo(1)], [conversationAt(6), messageAt(1, 6)], true],
+    ['changed since', [messageAt(1, 6)], [conversationAt(8), messageAt(1, 8)], true],
+    ['nothing again', [messageAt(1, 6)], [], false],
+    ['others took its rev', [messageAt(1, 6)], [conversationAt(7), messageAt(2, 7)], false],
+    ['another in its place', [messageAt(1, 6)], [messageAt(1, 7, 'other')], false],
+    ['limited', [messageAt(1, 6)], [conversationAt(7, above), readTo(1)], true],
+    ['a read position less', [readTo(4)], [readTo(3)], false],
+    ['gone again', [messageAt(1, 6), gone], [gone], true],
+    ['gone, not gone', [gone], [conversationAt(6)], false],
+    ['gone, joined again', [gone], [conversationAt(10, limited)], true],
+    ['a title, not renamed', [conversationAt(6)], [readTo(5)], false],
+];
+
+for (const [name, told, caughtUp, isWell] of CATCHING_UP) {
+    test(`a database that ${isWell ? 'went on' : 'went back'}: ${name}`, () => {
+        const model = new Model('anna');
+        model.apply(conversationAt(5, limited));
+        model.evidence.covered();
+        told.forEach((frame) => model.apply(frame));
+        model.evidence.disconnected();
+        caughtUp.forEach((frame) => model.apply(frame));
+        const found = [...model.evidence.settle(), ...model.contradictions];
+        assert.equal(found.length === 0, isWell, found.join('; '));
+    });
+}
 
 test('markers are read back', () => {
     assert.deepEqual(readMarker('m12 ~345 and more'), { kind: 'm', number: 12, at: 345 });

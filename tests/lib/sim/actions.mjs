@@ -1,6 +1,6 @@
 // What people do. An actor has a device and does one thing after the other, by chance; he acts upon
-// what his device shows, which may be long out of date, so that the server has to refuse some of it.
-// Each action tells the ledger what was promised, and the watch who is in what.
+// what his device shows, which may be long out of date, so that the server has to refuse some of
+// it. Each action tells the ledger what was promised, and the watch who is in what.
 import { sleep } from '../server.mjs';
 import { Composer } from './composer.mjs';
 import { readMarker } from './marker.mjs';

@@ -1,5 +1,5 @@
-// What happens to the server: it is killed at random points, also while it starts, sometimes stopped
-// in order, and sometimes an older copy of its database is put in its place.
+// What happens to the server: it is killed at random points, also while it starts, sometimes
+// stopped in order, and sometimes an older copy of its database is put in its place.
 import path from 'node:path';
 
 import { sleep } from '../server.mjs';

@@ -1,4 +1,5 @@
-// The database file itself, read with the sqlite3 program: what is stored, whatever the server says.
+// The database file itself, read with the sqlite3 program: what is stored, whatever the server
+// says.
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';

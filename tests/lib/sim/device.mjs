@@ -285,8 +285,10 @@ export class Device {
         this.heardAt = Date.now();
         if (isDurable(frame)) {
             world.tally.frames++;
-            world.watch.saw(this.user.id, frame, this.connectionLife);
+            const by = `${this.name}, ${this.connection?.kind}`;
+            world.watch.saw(this.user.id, frame, this.connectionLife, by);
             model.apply(frame);
+            if (model.contradictions.length > 0) this.startAnew(model.contradictions);
         } else if (frame.type === 'synced') {
             this.isSynced = true;
         } else if (frame.type === 'hello') {
@@ -320,16 +322,19 @@ export class Device {
         model.cursor = cursor;
     }
 
-    // Was everything repeated that had been told after the old cursor? If not, the database has gone
-    // back, and nothing of it is to be trusted.
+    // Was everything repeated that had been told after the old cursor? If not, the database has
+    // gone back, and nothing of it is to be trusted.
     settled() {
         const missing = this.model.evidence.settle();
-        if (missing.length === 0) return true;
-        this.world.tally.goneBack(this.name, missing);
+        if (missing.length > 0) this.startAnew(missing.map((text) => `${text} not told again`));
+        return missing.length === 0;
+    }
+
+    startAnew(reasons) {
+        this.world.tally.goneBack(this.name, reasons);
         this.model.forget();
         this.isDeaf = true;
-        this.cut();
-        return false;
+        this.connection?.cut();
     }
 }
 
@@ -339,7 +344,8 @@ export function refusal(status, code) {
     return { kind: 'refused', status, code };
 }
 
-// What will happen to a connection: cut in its handshake, cut later, slow for a while, or left alone.
+// What will happen to a connection: cut in its handshake, cut later, slow for a while, or left
+// alone.
 function drawFate(choose, { cuts, slow }) {
     if (choose.chance(cuts)) {
         if (choose.chance(0.15)) return { cutInHandshake: true };

@@ -4,69 +4,38 @@
 // cursor itself is older than the loss and so is good: what was applied since must be forgotten.
 //
 // A client whose cursor is behind what it shows (every client: the cursor comes with `ping`) needs
-// this, or else a rolled back database makes it differ from all others for ever.
+// this, or else a rolled back database makes it differ from all others for ever. It goes by object,
+// not by conversation: the numbers of what is gone are given out again, to other changes.
 
-// What was news of one conversation.
+// What was news of one conversation: "c" itself, "p" the own membership, "m<seq>" a message (by
+// rev), "r<user>" a read position (by seq), "g" that it is gone.
 class Claim {
-    rev = 0;
-    reads = new Map(); // user id -> seq
-    gone = false;
+    values = new Map();
 
-    noteRev(rev) {
-        this.rev = Math.max(this.rev, rev);
+    note(key, value) {
+        if (key === 'g') this.values.clear();
+        this.values.set(key, Math.max(value, this.values.get(key) ?? 0));
     }
 
-    noteRead(user, seq) {
-        this.reads.set(user, Math.max(seq, this.reads.get(user) ?? 0));
+    pay(key, value) {
+        if (value >= this.values.get(key)) this.values.delete(key);
     }
 
-    // Whatever there was of it does not matter any more.
-    noteGone() {
-        this.rev = 0;
-        this.reads.clear();
-        this.gone = true;
-    }
-
-    // Takes away what the frame says again.
-    pay(frame, me) {
-        if (frame.type === 'conversation.gone') {
-            this.noteGone();
-            this.gone = false;
-        }
-        if (frame.type === 'conversation') {
-            this.gone = false;
-            const present = new Set(frame.participants.map((one) => one.id));
-            for (const user of this.reads.keys()) if (!present.has(user)) this.reads.delete(user);
-        }
-        if (revOf(frame) >= this.rev) this.rev = 0;
-        for (const [user, seq] of readsOf(frame, me))
-            if (seq >= (this.reads.get(user) ?? Infinity)) this.reads.delete(user);
-    }
-
-    get isPaid() {
-        return this.rev === 0 && !this.gone && this.reads.size === 0;
+    drop(isOver) {
+        for (const key of this.values.keys()) if (isOver(key)) this.values.delete(key);
     }
 
     add(other) {
-        if (other.gone) this.noteGone();
-        this.noteRev(other.rev);
-        for (const [user, seq] of other.reads) this.noteRead(user, seq);
+        for (const [key, value] of other.values) this.note(key, value);
+    }
+
+    get isPaid() {
+        return this.values.size === 0;
     }
 
     describe() {
-        const reads = [...this.reads].map(([user, seq]) => `${user} up to ${seq}`);
-        return `rev ${this.rev}${this.gone ? ', gone' : ''}, read by ${reads}`;
+        return [...this.values].map(([key, value]) => `${key}: ${value}`).join(', ');
     }
-}
-
-const revOf = (frame) => (frame.type === 'message' ? frame.message.rev : (frame.rev ?? 0));
-
-function readsOf(frame, me) {
-    if (frame.type === 'membership') return [[me, frame.read_seq]];
-    if (frame.type === 'read') return [[frame.user_id, frame.seq]];
-    if (frame.type === 'message') return [[frame.message.sender_id, frame.message.seq]];
-    if (frame.type !== 'conversation') return [];
-    return frame.participants.map((one) => [one.id, one.read_seq]);
 }
 
 function claimOf(map, id) {
@@ -78,32 +47,33 @@ export class Evidence {
     fresh = new Map(); // conversation id -> what was news since the cursor
     owed = new Map(); // what the catching up has still to repeat
 
-    constructor(me) {
-        this.me = me;
-    }
-
     // As a connection would find it that begins from now.
     clone() {
-        const copy = new Evidence(this.me);
+        const copy = new Evidence();
         for (const [id, claim] of [...this.owed, ...this.fresh]) claimOf(copy.owed, id).add(claim);
         return copy;
     }
 
-    noteRev(id, rev) {
-        claimOf(this.fresh, id).noteRev(rev);
+    // Something was told; `isNews` if it was not known before.
+    told(id, key, value, isNews) {
+        this.owed.get(id)?.pay(key, value);
+        if (isNews) claimOf(this.fresh, id).note(key, value);
     }
 
-    noteRead(id, user, seq) {
-        claimOf(this.fresh, id).noteRead(user, seq);
+    // The conversation went: whatever was told of it does not matter any more.
+    gone(id, isNews) {
+        this.owed.delete(id);
+        this.fresh.delete(id);
+        if (isNews) claimOf(this.fresh, id).note('g', 1);
     }
 
-    noteGone(id) {
-        claimOf(this.fresh, id).noteGone();
-    }
-
-    // Before the frame is applied.
-    repeated(frame) {
-        this.owed.get(frame.conversation_id)?.pay(frame, this.me);
+    // It is there; what is not in it any more has not to be repeated.
+    present(id, { fromSeq, members }) {
+        const isOver = (key) =>
+            key === 'g' ||
+            (key[0] === 'm' && Number(key.slice(1)) < fromSeq) ||
+            (key[0] === 'r' && !members.has(key.slice(1)));
+        for (const map of [this.owed, this.fresh]) map.get(id)?.drop(isOver);
     }
 
     // A new cursor covers what came before it.

@@ -11,6 +11,7 @@ import { readMarker } from './marker.mjs';
 
 const { WebSocket } = createRequire(import.meta.url)('ws');
 const LATER_MS = 30;
+const NO_LOGIN = 'no answer to the log-in';
 const HASTE = 0.06; // of the library's usual back-off, so that a kill costs no minute
 
 export class LibraryDevice extends Device {
@@ -51,26 +52,28 @@ export class LibraryDevice extends Device {
 
     async freshToken(refused) {
         if (refused === this.token) await this.login(refused);
-        if (refused === this.token) throw new Error('no answer to the log-in');
+        if (refused === this.token) throw new Error(NO_LOGIN);
         return this.token;
     }
 
     // What nobody but a mistake causes.
     judge(error) {
-        const isUsual = error.retriable || [400, 403, 404, 409].includes(error.status);
+        const isUsual = error.retriable || error.message === NO_LOGIN || [400, 403, 404, 409].includes(error.status);
         if (!isUsual) this.world.fault(`${this.name}: ${error.stack ?? error}`);
     }
 
     saw(message) {
         const { world, user } = this;
         world.tally.frames++;
+        // the answer to a retry tells him what has become of his own message, wherever he is
+        if (message.sender_id === user.id) return;
         const frame = { type: 'message', conversation_id: message.conversation, message };
-        world.watch.saw(user.id, frame, world.life);
+        world.watch.saw(user.id, frame, world.life, this.name);
     }
 
     sawTalk({ id, rev, title }) {
         const frame = { type: 'conversation', conversation_id: id, rev, title };
-        this.world.watch.saw(this.user.id, frame, this.world.life);
+        this.world.watch.saw(this.user.id, frame, this.world.life, this.name);
     }
 
     // --- what actions see ---

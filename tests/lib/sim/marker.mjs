@@ -1,6 +1,6 @@
 // Everything that is written carries a marker: what it is (a number that nothing else has) and its
-// place in the order of all that the simulator began ("~"). So the oracle can tell from a text alone
-// whether it was stored twice, and whether it was begun after somebody had been removed.
+// place in the order of all that the simulator began ("~"). So the oracle can tell from a text
+// alone whether it was stored twice, and whether it was begun after somebody had been removed.
 let order = 0;
 
 // The next place in the order. Ticks are compared, never counted.

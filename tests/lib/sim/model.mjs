@@ -1,7 +1,7 @@
-// What one client knows, made from frames alone, by the rules of docs/realtime.md: an object's state
-// is applied if its rev is greater than the known one, read positions by their maximum, "limited"
-// always. Written from the contract and not from web/confab.js, so that one's mistake cannot hide in
-// the other.
+// What one client knows, made from frames alone, by the rules of docs/realtime.md: an object's
+// state is applied if its rev is not less than the known one, read positions by their maximum,
+// "limited" always. Written from the contract and not from web/confab.js, so that one's mistake
+// cannot hide in the other.
 import { Evidence } from './evidence.mjs';
 
 class Talk {
@@ -61,9 +61,10 @@ export class Model {
     // As a new installation: nothing is known.
     forget() {
         this.talks = new Map();
+        this.contradictions = []; // between what is known and what is told
         this.profile = null;
         this.cursor = '';
-        this.evidence = new Evidence(this.userId);
+        this.evidence = new Evidence();
     }
 
     // What a backup of the device would hold: all of it, and the cursor that goes with it.
@@ -78,7 +79,6 @@ export class Model {
     apply(frame) {
         if (frame.type === 'user') return this.applyUser(frame.user);
         const id = frame.conversation_id;
-        this.evidence.repeated(frame);
         if (frame.type === 'conversation.gone') return this.applyGone(id);
         if (frame.type === 'conversation') return this.applyConversation(frame);
         const talk = this.talks.get(id);
@@ -98,24 +98,30 @@ export class Model {
     }
 
     applyGone(id) {
-        if (this.talks.delete(id)) this.evidence.noteGone(id);
+        this.evidence.gone(id, this.talks.delete(id));
     }
 
     applyConversation(frame) {
         const id = frame.conversation_id;
-        const talk = this.talks.get(id) ?? new Talk(id);
+        const known = this.talks.get(id);
+        // The server takes for known what is not: it has forgotten that it was gone.
+        if (!known && !frame.limited) this.contradictions.push(`${id} is there again`);
+        const talk = known ?? new Talk(id);
         this.talks.set(id, talk);
         if (frame.limited) talk.forgetBelow(frame.from_seq);
-        for (const person of frame.participants) this.applyRead(talk, person.id, person.read_seq);
+        const members = new Map(frame.participants.map((one) => [one.id, one.role]));
+        this.evidence.present(id, { fromSeq: talk.fromSeq, members });
         talk.lastSeq = Math.max(talk.lastSeq, frame.last_seq);
-        if (frame.rev <= talk.rev) return;
-        this.evidence.noteRev(id, frame.rev);
-        talk.rev = frame.rev;
-        talk.title = frame.title;
-        talk.closed = frame.closed;
-        talk.direct = frame.direct;
-        talk.participantCount = frame.participant_count;
-        talk.participants = new Map(frame.participants.map((one) => [one.id, one.role]));
+        this.evidence.told(id, 'c', frame.rev, frame.rev > talk.rev);
+        if (frame.rev >= talk.rev) {
+            talk.rev = frame.rev;
+            talk.title = frame.title;
+            talk.closed = frame.closed;
+            talk.direct = frame.direct;
+            talk.participantCount = frame.participant_count;
+            talk.participants = members;
+        }
+        for (const person of frame.participants) this.applyRead(talk, person.id, person.read_seq);
     }
 
     applyMessage(talk, message) {
@@ -124,21 +130,22 @@ export class Model {
         this.applyRead(talk, message.sender_id, seq);
         if (seq < talk.fromSeq) return;
         const known = talk.messages.get(seq);
-        if (known && known.id !== message.id) this.complain(`two messages of seq ${seq}`, message);
-        if (known && rev <= known.rev) return;
-        talk.messages.set(seq, message);
-        this.evidence.noteRev(talk.id, rev);
+        if (known && known.id !== message.id)
+            this.contradictions.push(`${talk.id} has two messages of seq ${seq}`);
+        this.evidence.told(talk.id, `m${seq}`, rev, !known || rev > known.rev);
+        if (!known || rev >= known.rev) talk.messages.set(seq, message);
     }
 
     applyMembership(talk, frame) {
         this.applyRead(talk, this.userId, frame.read_seq);
-        if (talk.mine !== null && frame.rev <= talk.mine.rev) return;
-        talk.mine = frame;
-        this.evidence.noteRev(talk.id, frame.rev);
+        this.evidence.told(talk.id, 'p', frame.rev, frame.rev > (talk.mine?.rev ?? 0));
+        if (talk.mine === null || frame.rev >= talk.mine.rev) talk.mine = frame;
     }
 
+    // Of somebody who has left meanwhile it will not be told again.
     applyRead(talk, userId, seq) {
-        if (talk.moveRead(userId, seq)) this.evidence.noteRead(talk.id, userId, seq);
+        const isNews = talk.moveRead(userId, seq) && talk.participants.has(userId);
+        this.evidence.told(talk.id, `r${userId}`, seq, isNews);
     }
 
     readSeq(talk) {

@@ -46,8 +46,8 @@ export class Register {
         return this.writes.filter((one) => one.rev === 0 && !isBehind(one));
     }
 
-    // May it hold `value`, where `rev` is that of the last change of the object that it is a part of?
-    // (Infinity: not known.)
+    // May it hold `value`, where `rev` is that of the last change of the object that it is a part
+    // of? (Infinity: not known.)
     allows(value, rev = Infinity) {
         const { newest } = this;
         if (newest && rev <= newest.rev) return rev === newest.rev && value === newest.value;

@@ -89,7 +89,8 @@ class Run {
     }
 }
 
-// Resolves to {isGood, isEnough, differences}. `print` is told of each phase, and at the end of all.
+// Resolves to {isGood, isEnough, differences}. `print` is told of each phase, and at the end of
+// all.
 export async function simulate(settings, print = () => {}) {
     const run = new Run(settings, print);
     try {

@@ -1,6 +1,6 @@
-// The two forms of the simulator differ only in how much they do. The environment may say otherwise:
-// SIM_SEED, SIM_KILLS, SIM_SENDS, SIM_PHASES, SIM_USERS, SIM_DEVICES, SIM_LIBRARIES, SIM_SECONDS
-// (the most that it may take), SIM_KEEP=1 (leave the data folder of a run that failed).
+// The two forms of the simulator differ only in how much they do. The environment may say
+// otherwise: SIM_SEED, SIM_KILLS, SIM_SENDS, SIM_PHASES, SIM_USERS, SIM_DEVICES, SIM_LIBRARIES,
+// SIM_SECONDS (the most that it may take), SIM_KEEP=1 (leave the data folder of a run that failed).
 const COMMON = {
     seed: '1',
     cuts: 0.4, // share of connections that will be cut

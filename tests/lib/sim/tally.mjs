@@ -37,10 +37,9 @@ export class Tally {
         if (wasCut) this.cut[kind]++;
     }
 
-    goneBack(name, conversations) {
+    goneBack(name, reasons) {
         this.selfResets++;
-        if (!this.canGoBack)
-            this.unexplained.push(`${name}: not told again of ${conversations.join(', ')}`);
+        if (!this.canGoBack) this.unexplained.push(`${name}: ${reasons.join('; ')}`);
     }
 
     acted(name) {

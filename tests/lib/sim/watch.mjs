@@ -1,13 +1,13 @@
-// Who was surely out of a conversation, and since when: "out" begins when a removal has been answered
-// and nobody's attempt to add him can have come in between; it ends when somebody begins to add him
-// again. What is written from then on must not reach him, over any transport.
+// Who was surely out of a conversation, and since when: "out" begins when a removal has been
+// answered and nobody's attempt to add him can have come in between; it ends when somebody begins
+// to add him again. What is written from then on must not reach him, over any transport.
 import { readMarker, tick } from './marker.mjs';
 
 class Pair {
     state = 'unknown'; // unknown, in, out
     since = 0; // out: when the removal was answered
     rev = Infinity; // out: the conversation's rev with the removal, where it was told
-    seenRev = 0; // the greatest that was seen since he was not surely out
+    seen = { rev: 0, by: '' }; // the newest change that he saw since he was not surely out
     adds = new Attempts();
     removals = new Attempts();
 }
@@ -53,7 +53,7 @@ export class Watch {
     loosen(pair) {
         pair.state = 'unknown';
         pair.rev = Infinity;
-        pair.seenRev = 0;
+        pair.seen = { rev: 0, by: '' };
     }
 
     // Answered: it has happened (or was so already). `rev`: the conversation's with it, if told;
@@ -73,8 +73,9 @@ export class Watch {
 
     goOut(conversation, user, pair, rev) {
         Object.assign(pair, { state: 'out', since: tick(), rev });
-        if (pair.seenRev > rev)
-            this.leak(conversation, user, `rev ${pair.seenRev} seen, removed at rev ${rev}`);
+        const { seen } = pair;
+        if (seen.rev > rev)
+            this.leak(conversation, user, `rev ${seen.rev} by ${seen.by}, removed at rev ${rev}`);
     }
 
     // Refused: it has not happened by this attempt.
@@ -121,21 +122,23 @@ export class Watch {
         return keys.length > 0 ? choose.pick(keys).split(' ')[0] : null;
     }
 
-    // A client of `user` was sent this frame, on a connection to that life of the server.
-    saw(user, frame, life) {
+    // A client of `user`, `by` name, was sent this frame on a connection to that life of the
+    // server.
+    saw(user, frame, life, by = '') {
         if (life < this.floorLife) return;
         const { rev, text, conversation } = contentOf(frame);
         if (conversation === undefined) return;
         const pair = this.pairs.get(keyOf(conversation, user));
         if (!pair) return;
         if (pair.state !== 'out') {
-            pair.seenRev = Math.max(pair.seenRev, rev);
+            if (rev > pair.seen.rev) pair.seen = { rev, by };
             return;
         }
         this.watched++;
         const at = readMarker(text)?.at ?? 0;
-        if (at > pair.since) this.leak(conversation, user, `"${text.slice(0, 60)}"`);
-        else if (rev > pair.rev) this.leak(conversation, user, `rev ${rev} > ${pair.rev}`);
+        if (at > pair.since) this.leak(conversation, user, `"${text.slice(0, 60)}" by ${by}`);
+        else if (rev > pair.rev)
+            this.leak(conversation, user, `rev ${rev} by ${by}, removed at rev ${pair.rev}`);
     }
 
     leak(conversation, user, what) {

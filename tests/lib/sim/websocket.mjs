@@ -1,5 +1,5 @@
-// A WebSocket client from RFC 6455 alone, on a bare TCP socket: no library, so that a mistake that a
-// library shares with the server is seen, and so that a connection can be broken at any byte.
+// A WebSocket client from RFC 6455 alone, on a bare TCP socket: no library, so that a mistake that
+// a library shares with the server is seen, and so that a connection can be broken at any byte.
 import { createHash, randomBytes } from 'node:crypto';
 import net from 'node:net';
 
@@ -29,7 +29,8 @@ export function encodeFrame(opcode, payload, final = true) {
     return frame;
 }
 
-// {opcode, final, payload, end}, or null while it is not whole. Throws on what a server must not send.
+// {opcode, final, payload, end}, or null while it is not whole. Throws on what a server must not
+// send.
 export function decodeFrame(bytes, at) {
     if (bytes.length - at < 2) return null;
     const [first, second] = [bytes[at], bytes[at + 1]];
@@ -67,8 +68,8 @@ function handshake({ path, headers, key, port }) {
     return `${lines.join('\r\n')}\r\n\r\n`;
 }
 
-// `on.text(text)` for each message, `on.end({code, reason, status, fault})` once. `breakAt`: so many
-// bytes of the handshake are written, then the connection is cut.
+// `on.text(text)` for each message, `on.end({code, reason, status, fault})` once. `breakAt`: so
+// many bytes of the handshake are written, then the connection is cut.
 export class RawSocket {
     constructor({ port, path, headers = {}, on, breakAt }) {
         this.on = on;

@@ -1,5 +1,6 @@
 // Everything that a run consists of: a server, people with their devices, and what is written down
-// of them. chaos.mjs decides what happens to it, judge.mjs whether it is well at the end of a phase.
+// of them. chaos.mjs decides what happens to it, judge.mjs whether it is well at the end of a
+// phase.
 import { register } from '../client.mjs';
 import { Server, sleep } from '../server.mjs';
 import { Actor } from './actions.mjs';
@@ -12,6 +13,8 @@ import { Watch } from './watch.mjs';
 
 const KINDS = ['websocket', 'websocket', 'websocket', 'events', 'poll'];
 const LIBRARY_KINDS = ['ws', 'auto', 'ws', 'sse', 'ws', 'poll'];
+
+const CLOSE_MS = 90_000;
 
 const ENVIRONMENT = {
     HEARTBEAT_INTERVAL: '2',
@@ -103,8 +106,25 @@ export class World {
     async close() {
         this.isOver = true;
         this.letActorsGo();
-        await Promise.all(this.actors?.map((actor) => actor.running) ?? []);
-        await Promise.all(this.devices.map((device) => device.stop()));
+        await this.all(this.actors ?? [], (actor) => actor.running);
+        await this.all(this.devices, (device) => device.stop());
+    }
+
+    // All of them end; who does not is named.
+    async all(list, end) {
+        const left = new Set(list);
+        const ends = list.map(async (one) => {
+            await end(one);
+            left.delete(one);
+        });
+        let timer;
+        const late = new Promise((done) => {
+            timer = setTimeout(done, CLOSE_MS);
+        });
+        await Promise.race([Promise.all(ends), late]);
+        clearTimeout(timer);
+        const names = [...left].map((one) => (one.device ?? one).describe());
+        if (names.length > 0) throw new Error(`does not end: ${names.join('; ')}`);
     }
 
     // --- actors ---
