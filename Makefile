@@ -19,8 +19,9 @@ check:
 unit:
 	@scripts/run-tests.py unit-gcc unit-clang
 
-crash:
-	@scripts/run-tests.py crash
+# The long form of the simulator: >= 200 kills, >= 100,000 sends (tests/lib/sim/README.md).
+crash: all
+	@CONFAB_BIN=build/confab node tests/crash/sim.mjs
 
 tsan:
 	@scripts/run-tests.py tsan

@@ -236,7 +236,8 @@ def stage_live_clang():
 
 
 def stage_crash():
-    """tests/crash: kill, restart, nothing lost. One at a time: they load the machine themselves."""
+    """tests/crash: kill, restart, nothing lost, and the simulator's short form (its long one is
+    `make crash`). One at a time: they load the machine themselves."""
     files = sorted((ROOT / "tests/crash").glob("*.test.mjs"))
     return node_tests("crash", files, "gcc-asan", concurrency=1)
 

@@ -364,7 +364,7 @@ for (const [name, told, caughtUp, isWell] of CATCHING_UP) {
         model.evidence.disconnected();
         caughtUp.forEach((frame) => model.apply(frame));
         const found = [...model.evidence.settle(), ...model.contradictions];
-        assert.equal(found.length === 0, isWell, found.join('; '));
+        assert.equal(found.length === 0, isWell, JSON.stringify(found));
     });
 }
 

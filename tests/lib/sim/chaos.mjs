@@ -1,5 +1,6 @@
-// What happens to the server: it is killed at random points, also while it starts, sometimes
-// stopped in order, and sometimes an older copy of its database is put in its place.
+// What happens to the server: it is killed at random points, also while it starts, sometimes stopped
+// in order, and sometimes an older copy of its database is put in its place, by itself or with
+// everything that the server could know it by.
 import path from 'node:path';
 
 import { sleep } from '../server.mjs';
@@ -23,6 +24,7 @@ export class Chaos {
         for (let n = 0; n < kills; n++) {
             await this.live(sends / kills);
             if (plan.backUpRunning === n) await this.backUpRunning();
+            await this.world.noteMetrics();
             await this.stop();
             if (plan.backUpStopped === n) this.backUpStopped();
             if (plan.restore === n) await this.restore();
@@ -102,7 +104,9 @@ export class Chaos {
     async restore() {
         const { world } = this;
         await sleep(BUFFERED_MS);
-        putBack(world.server, this.file);
+        const isSnapshot = this.choose.chance(0.5);
+        putBack(world.server, this.file, isSnapshot);
+        if (isSnapshot) world.tally.snapshots++;
         world.life++;
         world.ledger.rolledBack(this.backup.at, world.life);
         world.watch.rolledBack(world.life);

@@ -59,7 +59,8 @@ export class Choice {
     }
 
     uuid() {
-        const hex = Array.from({ length: 4 }, () => this.next().toString(16).padStart(8, '0')).join('');
+        const words = Array.from({ length: 4 }, () => this.next().toString(16).padStart(8, '0'));
+        const hex = words.join('');
         return [
             hex.slice(0, 8),
             hex.slice(8, 12),

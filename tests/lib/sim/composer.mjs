@@ -92,7 +92,7 @@ export class Composer {
         const { ledger, tally } = world;
         tally.attempts++;
         const attempt = ledger.began(send, world.life);
-        const bySocket = choose.chance(0.6) ? this.device.sendBySocket(frameOf(send)) : null;
+        const bySocket = choose.chance(0.8) ? this.device.sendBySocket(frameOf(send)) : null;
         const outcome = bySocket ? await bySocket : await this.post(send);
         // what is said on a connection is said to the server that it was made to
         attempt.life = outcome.life ?? attempt.life;

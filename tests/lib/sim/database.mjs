@@ -130,26 +130,32 @@ export const checkIntegrity = (file) =>
 
 // --- backups ---
 
+// Beside the database: how far clients have been told (docs/operations.md).
+const MARK = '-mark';
+
+function copyIfThere(from, to) {
+    fs.rmSync(to, { force: true });
+    if (fs.existsSync(from)) fs.copyFileSync(from, to);
+}
+
 // Of a server that runs.
 export async function backUpRunning(server, to) {
+    fs.rmSync(`${to}-wal`, { force: true });
+    copyIfThere(databaseFile(server) + MARK, to + MARK);
     fs.rmSync(to, { force: true });
     await sqlite(databaseFile(server), `VACUUM INTO '${to}';`);
 }
 
 // Of one that was killed: the file and its log, as they lie there.
 export function backUpStopped(server, to) {
-    for (const end of ['', '-wal']) {
-        fs.rmSync(to + end, { force: true });
-        const from = databaseFile(server) + end;
-        if (fs.existsSync(from)) fs.copyFileSync(from, to + end);
-    }
+    for (const end of ['', '-wal', MARK]) copyIfThere(databaseFile(server) + end, to + end);
 }
 
-// While the server is down.
-export function putBack(server, from) {
+// While the server is down. `withMark`: as with a snapshot of the whole machine, after which
+// nothing on it can tell that it has gone back.
+export function putBack(server, from, withMark) {
     const file = databaseFile(server);
-    for (const end of ['', '-wal', '-shm']) fs.rmSync(file + end, { force: true });
-    for (const end of ['', '-wal']) {
-        if (fs.existsSync(from + end)) fs.copyFileSync(from + end, file + end);
-    }
+    fs.rmSync(`${file}-shm`, { force: true });
+    for (const end of ['', '-wal']) copyIfThere(from + end, file + end);
+    if (withMark) copyIfThere(from + MARK, file + MARK);
 }

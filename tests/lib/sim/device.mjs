@@ -194,6 +194,7 @@ export class Device {
         this.isSynced = false;
         this.isDeaf = false;
         this.startCursor = model.cursor;
+        (this.log ??= []).push(['CONNECT', kind, Buffer.from(model.cursor,'base64url').toString('hex').slice(34), world.life]);
         return new Promise((resolve) => {
             this.timers = [];
             this.connection = new TRANSPORTS[kind]({
@@ -287,6 +288,8 @@ export class Device {
             world.tally.frames++;
             const by = `${this.name}, ${this.connection?.kind}`;
             world.watch.saw(this.user.id, frame, this.connectionLife, by);
+            (this.log ??= []).push([frame.type, frame.conversation_id?.slice(-6), frame.message?.seq ?? frame.seq ?? frame.from_seq ?? '', frame.rev ?? frame.message?.rev]);
+            if (this.log.length > 400) this.log.splice(0, 200);
             model.apply(frame);
             if (model.contradictions.length > 0) this.startAnew(model.contradictions);
         } else if (frame.type === 'synced') {
@@ -316,21 +319,51 @@ export class Device {
     takeCursor(cursor) {
         const { model } = this;
         if (this.isDeaf) return;
-        if (cursor !== '' && this.isSynced && cursor !== this.startCursor && !this.settled())
-            return;
+        this.lastCursor = cursor;
+        (this.log ??= []).push(['cursor', Buffer.from(cursor,'base64url').toString('hex').slice(34), this.isSynced]);
+        if (cursor !== '' && this.isSynced && cursor !== this.startCursor) this.settle();
+        if (this.isDeaf) return;
         model.evidence.covered();
         model.cursor = cursor;
     }
 
     // Was everything repeated that had been told after the old cursor? If not, the database has
     // gone back, and nothing of it is to be trusted.
-    settled() {
+    settle() {
         const missing = this.model.evidence.settle();
-        if (missing.length > 0) this.startAnew(missing.map((text) => `${text} not told again`));
-        return missing.length === 0;
+        const inDoubt = missing.filter(({ key }) => key === 'c');
+        const isLost = missing.length > inDoubt.length;
+        const reasons = missing.map(({ id, key, value }) => `${id} ${key} ${value} not told again`);
+        if (isLost) this.startAnew(reasons);
+        else if (inDoubt.length > 0) this.askFor(inDoubt, reasons, this.connection);
+    }
+
+    // A page tells a conversation's rev, which need not be that of something told: if the page was
+    // interrupted, the same server may catch up without telling it again. So it is asked for.
+    async askFor(claims, reasons, connection) {
+        const { model } = this;
+        for (const { id, value } of claims) {
+            const answer = await this.ask('GET', `/api/conversations/${id}/?messages=0`);
+            const talk = model.talks.get(id);
+            if (this.connection !== connection || this.model !== model) return;
+            if (!talk) continue;
+            if (answer?.status === 200 && answer.body.rev >= Math.max(value, talk.rev)) {
+                const { direct } = talk;
+                model.applyConversation({ ...answer.body, conversation_id: id, direct });
+            } else if (answer?.status === 200) {
+                this.startAnew(reasons);
+                return;
+            } else {
+                model.evidence.told(id, 'c', value, true); // not known: it stays owed
+                this.connection.cut();
+                return;
+            }
+        }
     }
 
     startAnew(reasons) {
+        const dec = (c) => { const b = Buffer.from(c, 'base64url'); return [b.toString('hex',1,17), b.length>25 ? b.readBigUInt64BE(18).toString() : '', b.length>26? 'PAGING goal '+b.readBigUInt64BE(26)+' '+b.toString('hex',34,50)+' kind '+b[50]+' after '+b.toString('hex',51): ''].join(' '); };
+        reasons.push(`DBG ${this.connection?.kind} start ${dec(this.startCursor)} now ${dec(this.lastCursor ?? '')} life ${this.connectionLife} log ${JSON.stringify(this.log?.slice(-60))}`);
         this.world.tally.goneBack(this.name, reasons);
         this.model.forget();
         this.isDeaf = true;

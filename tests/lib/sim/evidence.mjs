@@ -28,14 +28,6 @@ class Claim {
     add(other) {
         for (const [key, value] of other.values) this.note(key, value);
     }
-
-    get isPaid() {
-        return this.values.size === 0;
-    }
-
-    describe() {
-        return [...this.values].map(([key, value]) => `${key}: ${value}`).join(', ');
-    }
 }
 
 function claimOf(map, id) {
@@ -87,11 +79,12 @@ export class Evidence {
         this.fresh.clear();
     }
 
-    // Caught up, and told a newer cursor: was everything repeated? Returns what was not, in words.
+    // Caught up, and told a newer cursor: was everything repeated? Takes what was not: a list of
+    // {id, key, value}.
     settle() {
-        const unpaid = [...this.owed]
-            .filter(([, claim]) => !claim.isPaid)
-            .map(([id, claim]) => `${id} (${claim.describe()})`);
+        const unpaid = [...this.owed].flatMap(([id, claim]) =>
+            [...claim.values].map(([key, value]) => ({ id, key, value })),
+        );
         this.owed.clear();
         return unpaid;
     }

@@ -114,6 +114,7 @@ export async function judge(world, inOrder) {
     await settle(world);
     const stored = await converge(world, verdict);
     await askLists(world, stored, verdict);
+    await world.noteMetrics();
     if (inOrder) {
         const end = await world.server.halt();
         if (end.code !== 0) world.fault(`stopped with ${JSON.stringify(end)}`);

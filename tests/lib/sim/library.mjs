@@ -58,8 +58,9 @@ export class LibraryDevice extends Device {
 
     // What nobody but a mistake causes.
     judge(error) {
-        const isUsual = error.retriable || error.message === NO_LOGIN || [400, 403, 404, 409].includes(error.status);
-        if (!isUsual) this.world.fault(`${this.name}: ${error.stack ?? error}`);
+        const isRefusal = [400, 403, 404, 409].includes(error.status);
+        if (isRefusal || error.retriable || error.message === NO_LOGIN) return;
+        this.world.fault(`${this.name}: ${error.stack ?? error}`);
     }
 
     saw(message) {

@@ -99,7 +99,9 @@ function judgeBody(send, row, verdict) {
         verdict.add('lost', `${describe(row)}: answered as ${JSON.stringify(state)}`);
 }
 
-const newestOf = ({ bodies }) => `rev ${bodies.newest?.rev}, "${bodies.newest?.value.slice(0, 40)}"`;
+function newestOf({ bodies: { newest } }) {
+    return `rev ${newest?.rev}, "${newest?.value.slice(0, 40)}"`;
+}
 
 function judgeTalks(ledger, stored, verdict) {
     const seen = new Map();
@@ -112,8 +114,8 @@ function judgeTalks(ledger, stored, verdict) {
     }
     for (const talk of ledger.talks.values()) {
         const row = stored.talkById.get(talk.id);
-        if (!row && talk.answeredAt) verdict.add('lost', `conversation ${talk.id}, "${talk.title}"`);
-        else if (row) judgeTalk(talk, row, verdict);
+        if (row) judgeTalk(talk, row, verdict);
+        else if (talk.answeredAt) verdict.add('lost', `conversation ${talk.id}, "${talk.title}"`);
     }
 }
 
@@ -135,7 +137,7 @@ function judgeReads(ledger, stored, verdict) {
         if (wanted === 0 || (talk && talk.deleted_at !== null)) continue;
         const { read_seq: seq } = readers.get(key) ?? {};
         if (!(seq >= wanted))
-            verdict.add('lost', `read position of ${key}: ${wanted} was answered, ${seq} is stored`);
+            verdict.add('lost', `read position of ${key}: ${seq} is stored, not ${wanted}`);
     }
 }
 
@@ -196,13 +198,13 @@ function judgeStamps(talk, stored, newest, complain) {
     let before = 0;
     if (talk.stamp > newest) complain(`stamp ${talk.stamp}, the newest commit is ${newest}`);
     for (const row of stored.messagesIn(talk.id)) {
-        if (row.stamp > talk.stamp) complain(`seq ${row.seq} has stamp ${row.stamp}, beyond its own`);
+        if (row.stamp > talk.stamp) complain(`seq ${row.seq} has stamp ${row.stamp}, beyond it`);
         if (row.sent_stamp > row.stamp) complain(`seq ${row.seq} was changed before it was sent`);
         if (row.sent_stamp < before) complain(`seq ${row.seq} was sent before the one before it`);
         before = row.sent_stamp;
     }
     for (const row of stored.membersOf.get(talk.id) ?? []) {
-        if (row.stamp > talk.stamp) complain(`member ${row.user} has stamp ${row.stamp}, beyond it`);
+        if (row.stamp > talk.stamp) complain(`${row.user} has stamp ${row.stamp}, beyond it`);
         if (row.joined_stamp > row.stamp) complain(`member ${row.user} changed before he joined`);
     }
 }

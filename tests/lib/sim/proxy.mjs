@@ -2,6 +2,18 @@
 // library's knowledge: it cuts in the middle of what is written, or does not read for a while.
 import net from 'node:net';
 
+// What a connection is for, by its first request.
+const KINDS = [
+    ['GET /api/ws/?', 'websocket'],
+    ['GET /api/events/', 'events'],
+    ['GET /api/sync/', 'poll'],
+];
+
+function kindOf(part) {
+    const line = part.toString('latin1', 0, 20);
+    return KINDS.find(([start]) => line.startsWith(start))?.[1];
+}
+
 export class Proxy {
     links = new Set();
 
@@ -19,7 +31,11 @@ export class Proxy {
         const { world, choose } = this;
         const upstream = net.connect(world.port, '127.0.0.1');
         const link = { client, upstream, timers: [], wasOpen: false, wasCut: false };
+        link.kind = 'requests';
         this.links.add(link);
+        client.on('data', (part) => {
+            link.kind = kindOf(part) ?? link.kind;
+        });
         upstream.once('connect', () => {
             link.wasOpen = true;
         });
@@ -68,7 +84,7 @@ export class Proxy {
     end(link) {
         if (!this.links.delete(link)) return;
         for (const timer of link.timers) clearTimeout(timer);
-        this.world.tally.connectionEnded('library', link);
+        this.world.tally.connectionEnded(link.kind, link);
         link.client.destroy();
         link.upstream.destroy();
     }

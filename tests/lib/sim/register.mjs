@@ -13,7 +13,7 @@ export class Register {
 
     // `life`: which life of the server it is sent to.
     begin(value, at, life) {
-        const write = { value, at, life, rev: 0, answeredAt: 0, refused: false };
+        const write = { value, at, life, rev: 0, answeredAt: 0 };
         this.writes.push(write);
         return write;
     }
@@ -41,8 +41,9 @@ export class Register {
     // What may have been the last to happen, beside the newest answered one. What was begun in an
     // earlier life than an answered write has happened before that, or never.
     get open() {
+        const answered = this.writes.filter((one) => one.rev > 0);
         const isBehind = (one) =>
-            this.writes.some((other) => other.rev > 0 && other.life > one.life && other.at > one.at);
+            answered.some((other) => other.life > one.life && other.at > one.at);
         return this.writes.filter((one) => one.rev === 0 && !isBehind(one));
     }
 

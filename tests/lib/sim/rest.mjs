@@ -6,8 +6,8 @@ const ANSWER_MS = 60_000;
 const CONNECTIONS = 4;
 
 function parse(text, headers) {
-    if (text === '' || !/json/.test(headers['content-type'] ?? '')) return null;
-    return JSON.parse(text);
+    if (text === '') return null;
+    return /json/.test(headers['content-type'] ?? '') ? JSON.parse(text) : text;
 }
 
 export class Rest {

@@ -37,10 +37,9 @@ class Run {
         if (isLast) await world.until(() => ledger.sends.size >= settings.sends, 120_000);
         const verdict = await judge(world, n % 2 === 0);
         (withRestore ? this.restored : this.plain).merge(verdict);
-        this.print(
-            `phase ${n + 1} of ${settings.phases}${withRestore ? ' (restored)' : ''}: ` +
-                `${tally.kills} kills, ${ledger.sends.size} sends, ${this.seconds} s; ${verdict.line}`,
-        );
+        const name = `phase ${n + 1} of ${settings.phases}${withRestore ? ' (restored)' : ''}`;
+        const done = `${tally.kills} kills, ${ledger.sends.size} sends, ${this.seconds} s`;
+        this.print(`${name}: ${done}; ${verdict.line}`);
         return verdict;
     }
 

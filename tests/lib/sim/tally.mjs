@@ -1,7 +1,19 @@
 // What was done, for the summary.
-const KINDS = ['websocket', 'events', 'poll', 'library'];
-const zeros = () => Object.fromEntries(KINDS.map((kind) => [kind, 0]));
-const sum = (counts) => Object.values(counts).reduce((all, n) => all + n, 0);
+const TRANSPORTS = ['websocket', 'events', 'poll'];
+// "requests": what web/confab.js has open beside, seen by its relay
+const zeros = () => ({ ...Object.fromEntries(TRANSPORTS.map((kind) => [kind, 0])), requests: 0 });
+const sum = (counts) => TRANSPORTS.reduce((all, kind) => all + counts[kind], 0);
+const COUNTERS = [
+    ['confab_live_pulls_total', 'pages'],
+    ['confab_live_ring_joins_total', 'joins from the ring'],
+    ['confab_live_overflows_total', 'overflows'],
+    ['confab_tailer_batches_total', 'batches'],
+    ['confab_tailer_changes_total', 'changes'],
+];
+const list = (counts) =>
+    Object.entries(counts)
+        .map(([name, n]) => `${name} ${n}`)
+        .join(', ');
 const percent = (part, all) => `${((100 * part) / Math.max(all, 1)).toFixed(1)} %`;
 
 export class Tally {
@@ -9,6 +21,7 @@ export class Tally {
     terms = 0;
     backups = 0;
     restores = 0;
+    snapshots = 0; // of these: nothing on the machine tells that it was one
     attempts = 0;
     doubled = 0; // sent twice at once
     late = 0; // sent again long after it was answered
@@ -25,6 +38,7 @@ export class Tally {
     unexplained = []; // the same where it had not
     frames = 0;
     actions = {};
+    server = {}; // its own counters, added up over its lives
     canGoBack = false; // a backup has been restored in this phase
 
     // What never came about (nobody listened) is no connection.
@@ -42,6 +56,14 @@ export class Tally {
         if (!this.canGoBack) this.unexplained.push(`${name}: ${reasons.join('; ')}`);
     }
 
+    // The counters of a life that is about to end, from /metrics.
+    noteMetrics(text) {
+        for (const [metric, name] of COUNTERS) {
+            const found = new RegExp(`^${metric} (\\d+)$`, 'm').exec(text);
+            this.server[name] = (this.server[name] ?? 0) + Number(found?.[1] ?? 0);
+        }
+    }
+
     acted(name) {
         this.actions[name] = (this.actions[name] ?? 0) + 1;
     }
@@ -56,11 +78,11 @@ export class Tally {
 
     lines(ledger, watch) {
         const all = this.connections;
-        const shares = KINDS.map((kind) => `${kind} ${percent(this.made[kind], all)}`).join(', ');
-        const acts = Object.entries(this.actions).map(([name, n]) => `${name} ${n}`);
+        const shares = TRANSPORTS.map((kind) => `${kind} ${percent(this.made[kind], all)}`);
         return [
             `kills ${this.kills}, orderly stops ${this.terms}, ` +
-                `backups ${this.backups}, restores ${this.restores}`,
+                `backups ${this.backups}, restores ${this.restores} ` +
+                `(of the whole machine ${this.snapshots})`,
             `sends ${ledger.sends.size}, attempts ${this.attempts}, ` +
                 `acknowledged ${ledger.acknowledged}, refused ${this.refused}, ` +
                 `doubled retries ${this.doubled}, late retries ${this.late}, ` +
@@ -70,10 +92,12 @@ export class Tally {
             `connections ${all}, cut ${sum(this.cut)} (${percent(sum(this.cut), all)}), ` +
                 `in vain ${this.failures}, requests cut ${this.requestsCut}, ` +
                 `slow readers ${this.pauses}, drained ${this.drains}`,
-            `transports: ${shares}`,
+            `transports: ${shares.join(', ')}; ` +
+                `connections for requests ${this.made.requests}, cut ${this.cut.requests}`,
+            `the server: ${list(this.server)}`,
             `frames ${this.frames}, resets ${this.resets}, of themselves ${this.selfResets}, ` +
                 `frames to the removed ${watch.watched}`,
-            `done: ${acts.join(', ')}`,
+            `done: ${list(this.actions)}`,
         ];
     }
 }

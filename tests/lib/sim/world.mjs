@@ -127,6 +127,12 @@ export class World {
         if (names.length > 0) throw new Error(`does not end: ${names.join('; ')}`);
     }
 
+    // Before the server goes.
+    async noteMetrics() {
+        const answer = await this.devices[0].rest.ask('GET', '/metrics', { timeoutMs: 2000 });
+        if (answer?.status === 200) this.tally.noteMetrics(answer.body);
+    }
+
     // --- actors ---
 
     letActorsGo() {
