@@ -260,7 +260,7 @@ enum err chat_account_create(struct call *c, const struct account_draft *draft,
     if (e == ERR_OK) {
         e = store_words(c, out);
     }
-    return e == ERR_OK ? store_tally_add(c->db, "users", 1) : e;
+    return e == ERR_OK ? store_tally_add(c->db, TALLY_USERS, 1) : e;
 }
 
 /* --- changing ------------------------------------------------------------------------------ */
@@ -447,7 +447,7 @@ enum err chat_account_delete(struct call *c, const struct user *user)
         e = empty_row(c, user);
     }
     if (e == ERR_OK) {
-        e = store_tally_add(c->db, "users", -1);
+        e = store_tally_add(c->db, TALLY_USERS, -1);
     }
     return e == ERR_OK ? audit(c, user, "user.delete", STR("{}")) : e;
 }

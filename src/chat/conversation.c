@@ -129,7 +129,7 @@ static enum err add(struct call *call, const struct conversation_draft *draft,
     if (e == ERR_OK) {
         e = store_conversation_save(call->db, call->stamp, conversation, 0);
     }
-    return e == ERR_OK ? store_tally_add(call->db, "conversations", 1) : e;
+    return e == ERR_OK ? store_tally_add(call->db, TALLY_CONVERSATIONS, 1) : e;
 }
 
 static enum err send_first(struct call *call, struct uuid conversation_id, struct str body)
@@ -237,10 +237,10 @@ enum err chat_conversation_delete(struct call *call, struct conversation_view *v
     struct conversation *conversation = &view->conversation;
     enum err e = hide(call, conversation);
     if (e == ERR_OK) {
-        e = store_tally_add(call->db, "conversations", -1);
+        e = store_tally_add(call->db, TALLY_CONVERSATIONS, -1);
     }
     if (e == ERR_OK) {
-        e = store_tally_add(call->db, "messages", -conversation->message_count);
+        e = store_tally_add(call->db, TALLY_MESSAGES, -conversation->message_count);
     }
     if (e == ERR_OK) {
         e = store_erasure_add(call->db, "conversation", conversation->id, call->now_us);

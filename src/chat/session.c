@@ -92,12 +92,11 @@ enum err chat_password_check(struct call *c, struct str identifier, struct str p
 }
 
 enum err chat_identify_again(struct call *c, struct uuid session_id, struct uuid user_id,
-                             struct user *user)
+                             struct user *user, struct session *session)
 {
-    struct session session;
     bool found;
     if (!uuid_is_zero(session_id)) {
-        return identify(c, session_id, user_id, user, &session);
+        return identify(c, session_id, user_id, user, session);
     }
     enum err e = store_user_get(c->db, c->arena, user_id, user, &found);
     if (e != ERR_OK) {

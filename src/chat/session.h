@@ -33,7 +33,7 @@ enum err chat_password_check(struct call *c, struct str identifier, struct str p
 /* Is it all still so? For the writer. `session_id` zero: the user came without a device. As
  * above. */
 enum err chat_identify_again(struct call *c, struct uuid session_id, struct uuid user_id,
-                             struct user *user) CHECKED;
+                             struct user *user, struct session *session) CHECKED;
 
 /* The device and its user were here. For the writer; at most once a minute for each device. */
 enum err chat_session_touch(struct call *c, struct uuid session_id, struct uuid user_id) CHECKED;

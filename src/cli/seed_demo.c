@@ -10,6 +10,7 @@
 #include "crypto/password.h"
 #include "store/participant.h"
 #include "store/seed.h"
+#include "store/system.h"
 #include "store/user.h"
 
 #define DEMO_PASSWORD "demo-Passw0rd"
@@ -92,7 +93,7 @@ static enum err add_people(struct seeder *s)
     for (int64_t n = 0; n < s->plan.size.users && e == ERR_OK; n++) {
         e = add_person(s, (uint32_t)n);
     }
-    return e == ERR_OK ? store_seed_tally(s->db, "users", s->plan.size.users + 1) : e;
+    return e == ERR_OK ? store_tally_add(s->db, TALLY_USERS, s->plan.size.users + 1) : e;
 }
 
 /* --- conversations ------------------------------------------------------------------------- */
@@ -146,7 +147,8 @@ static enum err add_conversations(struct seeder *s)
     for (int64_t n = 0; n < s->plan.size.conversations && e == ERR_OK; n++) {
         e = add_conversation(s, n);
     }
-    return e == ERR_OK ? store_seed_tally(s->db, "conversations", s->plan.size.conversations) : e;
+    return e == ERR_OK ? store_tally_add(s->db, TALLY_CONVERSATIONS, s->plan.size.conversations)
+                       : e;
 }
 
 static enum err add_messages(struct seeder *s)
@@ -171,7 +173,7 @@ static enum err add_messages(struct seeder *s)
         };
         e = store_seed_message(s->db, s->stamp, &message);
     }
-    return e == ERR_OK ? store_seed_tally(s->db, "messages", s->plan.size.messages) : e;
+    return e == ERR_OK ? store_tally_add(s->db, TALLY_MESSAGES, s->plan.size.messages) : e;
 }
 
 /* --- the command --------------------------------------------------------------------------- */

@@ -65,6 +65,7 @@ struct db_options {
     const struct db *same_as; /* open only what this open connection has: its file may have been
                                  replaced since; NULL: whatever is there */
     int64_t busy_timeout_ms;  /* wait for another process's lock */
+    bool writes_steadily;     /* a server's writer: the engine may keep threads for its upkeep */
 };
 
 /* `url`: "sqlite:" and a file path. On failure *problem (in `a`) says in one sentence what is wrong. */

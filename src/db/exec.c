@@ -3,14 +3,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/priority.h"
 
-enum { SLICE_NS = 100000, POOL_THREADS_MAX = 16, BATCH_RUNS_MAX = 3 };
+enum { POOL_THREADS_MAX = 16, BATCH_RUNS_MAX = 3 };
 
 /* Works in the order in which they came. A pool does not take them in that order but by
  * `work->order`, see pool_put(). */
@@ -389,33 +388,12 @@ static void reader_close(void *db)
     db_close(db);
 }
 
-/* Takes what messages leave over. Besides the nice value (Linux has one for each thread) it asks
- * for short slices of time, so that a request that wakes up need not wait for the end of a long
- * one; kernels before 6.12 do not know that and keep to the nice value. */
-static void yield_to_messages(int nice)
-{
-    /* sched_setattr(2); the header that declares it cannot stand beside <pthread.h>. */
-    const struct {
-        uint32_t size;
-        uint32_t policy;
-        uint64_t flags;
-        int32_t nice;
-        uint32_t priority;
-        uint64_t slice_ns;
-        uint64_t deadline;
-        uint64_t period;
-    } attributes = {.size = sizeof(attributes), .nice = nice, .slice_ns = SLICE_NS};
-    if (syscall(SYS_sched_setattr, 0, &attributes, 0) != 0) {
-        (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), nice);
-    }
-}
-
 static void *pool_main(void *arg)
 {
     struct pool *pool = arg;
     struct exec *exec = pool->exec;
     if (pool->options->nice > 0) {
-        yield_to_messages(pool->options->nice);
+        priority_give_way(pool->options->nice);
     }
     struct work *work;
     while ((work = pool_take(&pool->works)) != NULL) {
@@ -462,6 +440,7 @@ static enum err open_connection(struct exec *exec, bool read_only, struct db **d
     struct db_options options = {.queries = exec->options.queries,
                                  .read_only = read_only,
                                  .same_as = read_only ? exec->writer : NULL,
+                                 .writes_steadily = !read_only,
                                  .busy_timeout_ms = exec->options.busy_timeout_ms};
     return db_open(exec->options.url, &options, db, a, problem);
 }

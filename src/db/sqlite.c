@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "db/driver.h"
+#include "db/sqlite_checkpoint.h"
+#include "db/sqlite_vfs.h"
 
 enum { PROGRESS_STEPS = 2000 }; /* virtual machine steps between two looks at the deadline */
 
@@ -31,6 +33,7 @@ struct prepared {
     ino_t inode;
     int64_t looked_us; /* steady clock */
     bool moved;
+    struct checkpointer *checkpointer; /* of a server's writer, else NULL */
     sqlite3_stmt *own[COUNT_OF(own_text)];
     sqlite3_stmt *query[]; /* options.queries.count of them */
 };
@@ -161,7 +164,8 @@ static enum err sqlite_open(struct db *db, const char *path, struct arena *a, st
     int flags =
         SQLITE_OPEN_NOMUTEX | (db->options.read_only ? SQLITE_OPEN_READWRITE
                                                      : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-    int code = sqlite3_open_v2(path, &handle, flags, NULL);
+    int code = sqlite3_open_v2(path, &handle, flags,
+                               db->options.writes_steadily ? sqlite_vfs_committing() : NULL);
     db->handle = handle;
     if (code != SQLITE_OK) {
         *problem = arena_printf(a, "Cannot open the database %s: %s.", path, sqlite3_errstr(code));
@@ -191,18 +195,24 @@ static enum err sqlite_open(struct db *db, const char *path, struct arena *a, st
             : "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=1;"
               "PRAGMA temp_store=MEMORY;" /* the journals of statements */
               "PRAGMA cache_size=-16000; PRAGMA wal_autocheckpoint=2000;"
-              "PRAGMA journal_size_limit=67108864;";
+              "PRAGMA journal_size_limit=134217728;"; /* above CHECKPOINT_FRAMES */
     e = sqlite_script(db, pragmas, a, problem);
     if (e != ERR_OK) {
         *problem = arena_printf(a, "Cannot use the database %s: %.*s.", path, STR_ARG(*problem));
+        return e;
     }
-    return e;
+    if (db->options.writes_steadily) {
+        struct prepared *own = db->prepared;
+        own->checkpointer = checkpointer_start(handle);
+    }
+    return ERR_OK;
 }
 
 static void sqlite_close(struct db *db)
 {
     struct prepared *all = db->prepared;
     if (all != NULL) {
+        checkpointer_stop(all->checkpointer);
         for (size_t i = 0; i < COUNT_OF(all->own); i++) {
             sqlite3_finalize(all->own[i]);
         }

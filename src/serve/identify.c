@@ -7,6 +7,7 @@
 #include "crypto/token.h"
 #include "serve/app.h"
 #include "serve/rates.h"
+#include "serve/touch.h"
 
 enum { BASIC_MAX = 1024 };
 
@@ -97,11 +98,18 @@ static enum err identify_ticket(struct req *r)
     return e;
 }
 
+/* Without a database the caller is taken at the socket's word: the writer looks again. */
 static enum err identify_inner(struct req *r)
 {
     const struct inner_caller *caller = r->inner;
+    if (r->call.db == NULL) {
+        r->user.id = caller->user_id;
+        r->session.id = caller->session_id;
+        return ERR_OK;
+    }
     if (uuid_is_zero(caller->session_id)) {
-        return chat_identify_again(&r->call, caller->session_id, caller->user_id, &r->user);
+        return chat_identify_again(&r->call, caller->session_id, caller->user_id, &r->user,
+                                   &r->session);
     }
     return identify_session(r, caller->session_id, caller->user_id);
 }
@@ -201,5 +209,10 @@ enum err identify_again(struct req *r)
     if (r->call.me == NULL) {
         return ERR_OK;
     }
-    return told(r, chat_identify_again(&r->call, r->session.id, r->user.id, &r->user));
+    enum err e =
+        told(r, chat_identify_again(&r->call, r->session.id, r->user.id, &r->user, &r->session));
+    if (e == ERR_OK) {
+        touch_session(r);
+    }
+    return e;
 }

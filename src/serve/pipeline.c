@@ -180,6 +180,27 @@ static enum err find_object(struct req *r)
     return r->route->object != NULL ? r->route->object(r) : ERR_OK;
 }
 
+/* The same where nothing has been read yet. */
+static enum err find_object_first(struct req *r)
+{
+    struct db *db = NULL;
+    if (r->call.db != NULL) {
+        return find_object(r);
+    }
+    enum err e = exec_read_begin(r->app->exec, &db);
+    if (e != ERR_OK) {
+        return e;
+    }
+    r->call.db = db;
+    e = identify_again(r);
+    if (e == ERR_OK) {
+        e = find_object(r);
+    }
+    exec_read_end(r->app->exec, db);
+    r->call.db = NULL;
+    return e;
+}
+
 /* What is wrong with the body, told once its object is found. */
 static enum err body_result(struct req *r)
 {
@@ -362,7 +383,7 @@ static enum err admit_and_read(struct req *r, bool *to_writer)
         return e;
     }
     if (r->body_error != ERR_OK || r->problems.first != NULL) {
-        e = find_object(r); /* a foreign object is told before a bad body */
+        e = find_object_first(r); /* a foreign object is told before a bad body */
         return e == ERR_OK ? body_result(r) : e;
     }
     e = throttle_login(r);
@@ -407,9 +428,13 @@ static void handle_apart(struct req *r, enum exec_pool pool)
     submit_to(r, pool, apart_run, apart_done);
 }
 
+/* Of somebody whom a socket has already identified the writer alone need read. */
 static bool needs_database(const struct req *r)
 {
     const struct route *route = access_route(r);
+    if (r->inner != NULL && route->db == ROUTE_WRITE && route->access == ACCESS_USER) {
+        return false;
+    }
     return route->db != ROUTE_NONE || (route->access != ACCESS_IGNORE && identify_reads(r));
 }
 

@@ -155,7 +155,7 @@ enum err store_conversation_count(struct db *db, const struct conversation_filte
                                   int64_t count_max, int64_t *out)
 {
     if (!store_conversation_is_filtered(filter)) {
-        return filter->all ? store_tally_get(db, "conversations", out)
+        return filter->all ? store_tally_get(db, TALLY_CONVERSATIONS, out)
                            : store_participant_count_of(db, filter->reader_id, out);
     }
     struct db_val args[ARG_COUNT_MAX];

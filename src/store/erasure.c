@@ -94,7 +94,7 @@ static enum err erase_sent(struct db *db, struct arena *a, int64_t stamp, int64_
         *at = (struct list_key){list[i].sent_at, list[i].id};
     }
     *over = count < most;
-    return e == ERR_OK && removed > 0 ? store_tally_add(db, "messages", -removed) : e;
+    return e == ERR_OK && removed > 0 ? store_tally_add(db, TALLY_MESSAGES, -removed) : e;
 }
 
 /* Kept answers quote him; devices say where he was. */

@@ -110,7 +110,7 @@ enum err store_message_add(struct db *db, int64_t stamp, int64_t now_us, const u
     if (e == ERR_OK) {
         e = log_message(db, stamp, m);
     }
-    return e == ERR_OK ? store_tally_add(db, "messages", 1) : e;
+    return e == ERR_OK ? store_tally_add(db, TALLY_MESSAGES, 1) : e;
 }
 
 /* --- changing ----------------------------------------------------------------------------- */
@@ -143,7 +143,7 @@ enum err store_message_bury(struct db *db, int64_t stamp, const struct message *
     if (e == ERR_OK) {
         e = db_exec(db, Q_HISTORY_WIPE, ARGS(V_UUID(message->id)), NULL);
     }
-    return e == ERR_OK ? store_tally_add(db, "messages", -1) : e;
+    return e == ERR_OK ? store_tally_add(db, TALLY_MESSAGES, -1) : e;
 }
 
 enum { READ_AT_ONCE = 100 };

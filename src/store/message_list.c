@@ -112,7 +112,7 @@ static enum err choose_form(struct db *db, const struct message_plan *plan,
     if (matches < 0) {
         matches = plan->is_plain ? plan->visible : plan->visible / GUESSED_SHARE;
     }
-    enum err e = store_tally_get(db, "messages", &total);
+    enum err e = store_tally_get(db, TALLY_MESSAGES, &total);
     int64_t wanted = window->offset + window->limit;
     if (matches > 0 && EVERY_COST * wanted * total / matches < plan->visible) {
         *form = FORM_EVERY;

@@ -9,7 +9,8 @@ static const char wipe[] =
     "DELETE FROM message_history; DELETE FROM message; DELETE FROM participant;"
     "DELETE FROM conversation; DELETE FROM session; DELETE FROM account_word;"
     "DELETE FROM account; DELETE FROM change_log; DELETE FROM incarnation;"
-    "DELETE FROM ws_ticket;";
+    "DELETE FROM ws_ticket;"
+    "UPDATE shard SET users = 0, conversations = 0, messages = 0;";
 
 enum err store_seed_is_empty(struct db *db, bool *empty)
 {
@@ -49,11 +50,6 @@ enum err store_seed_message(struct db *db, int64_t stamp, const struct message *
                         V_UUID(m->sender_id), V_TEXT(m->body), V_TEXT(m->metadata),
                         V_TIME(m->sent_at), V_INT(m->rev), V_INT(stamp)),
                    NULL);
-}
-
-enum err store_seed_tally(struct db *db, const char *name, int64_t n)
-{
-    return db_exec(db, Q_SEED_TALLY, ARGS(V_TEXT(str_of(name)), V_INT(n)), NULL);
 }
 
 enum err store_seed_analyze(struct db *db, struct arena *a, struct str *problem)

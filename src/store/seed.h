@@ -7,7 +7,7 @@
 #include "store/model.h"
 
 enum err store_seed_is_empty(struct db *db, bool *empty) CHECKED;
-/* Deletes all rows but the migrations and the shard's counter; with the incarnations every cursor
+/* Deletes all rows but the migrations and the shard's stamp; with the incarnations every cursor
  * loses its worth, also those that a server hands out which runs meanwhile: it has to be restarted.
  * In a transaction. */
 enum err store_seed_wipe(struct db *db, struct arena *a, struct str *problem) CHECKED;
@@ -15,7 +15,6 @@ enum err store_seed_wipe(struct db *db, struct arena *a, struct str *problem) CH
 enum err store_seed_conversation(struct db *db, int64_t stamp,
                                  const struct conversation *conversation) CHECKED;
 enum err store_seed_message(struct db *db, int64_t stamp, const struct message *message) CHECKED;
-enum err store_seed_tally(struct db *db, const char *name, int64_t n) CHECKED;
 
 /* Statistics for the planner; outside a transaction. */
 enum err store_seed_analyze(struct db *db, struct arena *a, struct str *problem) CHECKED;

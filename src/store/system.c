@@ -3,14 +3,20 @@
 #include "crypto/random.h"
 #include "store/queries.h"
 
-enum err store_tally_add(struct db *db, const char *name, int64_t n)
+enum err store_tally_add(struct db *db, enum tally which, int64_t n)
 {
-    return db_exec(db, Q_TALLY_ADD, ARGS(V_TEXT(str_of(name)), V_INT(n)), NULL);
+    static const int queries[] = {[TALLY_USERS] = Q_TALLY_ADD_USERS,
+                                  [TALLY_CONVERSATIONS] = Q_TALLY_ADD_CONVERSATIONS,
+                                  [TALLY_MESSAGES] = Q_TALLY_ADD_MESSAGES};
+    return db_exec(db, queries[which], ARGS(V_INT(n)), NULL);
 }
 
-enum err store_tally_get(struct db *db, const char *name, int64_t *out)
+enum err store_tally_get(struct db *db, enum tally which, int64_t *out)
 {
-    return db_get_int(db, Q_TALLY_GET, ARGS(V_TEXT(str_of(name))), out, NULL);
+    static const int queries[] = {[TALLY_USERS] = Q_TALLY_GET_USERS,
+                                  [TALLY_CONVERSATIONS] = Q_TALLY_GET_CONVERSATIONS,
+                                  [TALLY_MESSAGES] = Q_TALLY_GET_MESSAGES};
+    return db_get_int(db, queries[which], NO_ARGS, out, NULL);
 }
 
 enum err store_audit_add(struct db *db, int64_t now_us, struct uuid actor, const char *action,

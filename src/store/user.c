@@ -274,7 +274,7 @@ enum err store_user_count(struct db *db, struct arena *a, const struct user_filt
     struct db_val args[FILTER_ARGS + 1];
     enum way_in way;
     if (user_filter_is_empty(filter)) {
-        return store_tally_get(db, "users", out);
+        return store_tally_get(db, TALLY_USERS, out);
     }
     enum err e = choose_way(db, a, &planned, &way);
     if (e != ERR_OK) {

@@ -25,6 +25,6 @@ void sync_free(struct sync *sync); /* NULL is fine */
 struct sync_stats {
     int64_t batches;
     int64_t changes;
-    int64_t lag; /* stamps between the database and the tailer at its last look */
+    int64_t lag; /* commits that it found at its last look */
 };
 void sync_stats_get(struct sync *sync, struct sync_stats *out);

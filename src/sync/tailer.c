@@ -443,21 +443,17 @@ static enum err read_changes(struct step *step, struct position *to, size_t *cou
     return e;
 }
 
-static void note_lag(struct tailer *tailer, struct db *db)
+static int64_t stamps_between(const struct position *from, const struct position *to)
 {
-    struct position newest;
-    int64_t lag = 0;
-    if (store_position(db, &newest) != ERR_OK) {
-        return;
-    }
+    int64_t n = 0;
     for (size_t i = 0; i < SHARDS_MAX; i++) {
-        lag += newest.at[i] - tailer->at.at[i];
+        n += to->at[i] - from->at[i];
     }
-    atomic_store(&tailer->lag, lag);
+    return n;
 }
 
-/* True: there may be more at once. A failure leaves everything as it was, for the next look. */
-static bool step(struct tailer *tailer)
+/* A failure leaves everything as it was, for the next look. */
+static void step(struct tailer *tailer)
 {
     struct arena arena;
     struct step step = {.tailer = tailer, .arena = &arena};
@@ -467,14 +463,14 @@ static bool step(struct tailer *tailer)
     size_t count = 0;
     enum err e = exec_read_begin(tailer->exec, &step.db);
     if (e != ERR_OK) {
-        return false;
+        return;
     }
     db_set_deadline(step.db, 0); /* the next step would have the same to do, and more */
     arena_init(&arena);
     e = read_changes(&step, &to, &count);
     if (e == ERR_OK) {
         tailer->at = to;
-        note_lag(tailer, step.db);
+        atomic_store(&tailer->lag, stamps_between(&before, &to));
     }
     exec_read_end(tailer->exec, step.db);
     if (e == ERR_OK && reads_are_due(tailer)) {
@@ -490,7 +486,6 @@ static bool step(struct tailer *tailer)
     atomic_fetch_add(&tailer->changes, (int64_t)count);
     free(step.events);
     arena_fini(&arena);
-    return e == ERR_OK && count > 0;
 }
 
 /* --- the thread ------------------------------------------------------------------------------ */
@@ -533,8 +528,7 @@ static void *tailer_main(void *context)
     bool go_on = true;
     while (go_on) {
         go_on = wait(tailer);
-        while (step(tailer)) {
-        }
+        step(tailer);
     }
     return NULL;
 }

@@ -194,7 +194,6 @@ export class Device {
         this.isSynced = false;
         this.isDeaf = false;
         this.startCursor = model.cursor;
-        (this.log ??= []).push(['CONNECT', kind, Buffer.from(model.cursor,'base64url').toString('hex').slice(34), world.life]);
         return new Promise((resolve) => {
             this.timers = [];
             this.connection = new TRANSPORTS[kind]({
@@ -288,8 +287,6 @@ export class Device {
             world.tally.frames++;
             const by = `${this.name}, ${this.connection?.kind}`;
             world.watch.saw(this.user.id, frame, this.connectionLife, by);
-            (this.log ??= []).push([frame.type, frame.conversation_id?.slice(-6), frame.message?.seq ?? frame.seq ?? frame.from_seq ?? '', frame.rev ?? frame.message?.rev]);
-            if (this.log.length > 400) this.log.splice(0, 200);
             model.apply(frame);
             if (model.contradictions.length > 0) this.startAnew(model.contradictions);
         } else if (frame.type === 'synced') {
@@ -319,8 +316,6 @@ export class Device {
     takeCursor(cursor) {
         const { model } = this;
         if (this.isDeaf) return;
-        this.lastCursor = cursor;
-        (this.log ??= []).push(['cursor', Buffer.from(cursor,'base64url').toString('hex').slice(34), this.isSynced]);
         if (cursor !== '' && this.isSynced && cursor !== this.startCursor) this.settle();
         if (this.isDeaf) return;
         model.evidence.covered();
@@ -362,8 +357,6 @@ export class Device {
     }
 
     startAnew(reasons) {
-        const dec = (c) => { const b = Buffer.from(c, 'base64url'); return [b.toString('hex',1,17), b.length>25 ? b.readBigUInt64BE(18).toString() : '', b.length>26? 'PAGING goal '+b.readBigUInt64BE(26)+' '+b.toString('hex',34,50)+' kind '+b[50]+' after '+b.toString('hex',51): ''].join(' '); };
-        reasons.push(`DBG ${this.connection?.kind} start ${dec(this.startCursor)} now ${dec(this.lastCursor ?? '')} life ${this.connectionLife} log ${JSON.stringify(this.log?.slice(-60))}`);
         this.world.tally.goneBack(this.name, reasons);
         this.model.forget();
         this.isDeaf = true;

@@ -188,8 +188,10 @@ export class RawSocket {
         this.socket.destroy();
     }
 
+    // Node's resetAndDestroy() never closes a socket whose end() is under way.
     reset() {
-        this.socket.resetAndDestroy();
+        if (this.socket.writable) this.socket.resetAndDestroy();
+        else this.socket.destroy();
     }
 
     // As a client that is done: a close frame, then the end.

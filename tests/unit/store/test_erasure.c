@@ -29,6 +29,7 @@ static int setup(void **state)
     test_database_init(&f->t);
     test_database_migrate(&f->t);
     chat_rows_add(&f->t);
+    chat_rows_count(&f->t);
     f->db = test_database_open(&f->t, store_queries, false);
     *state = f;
     return 0;
@@ -113,7 +114,7 @@ static void assert_counters(struct fixture *f)
     assert_int_equal(get(f, "SELECT message_count FROM conversation WHERE title = 'living'"), 5);
     assert_int_equal(get(f, "SELECT message_count FROM conversation WHERE deleted_at IS NOT NULL"),
                      0);
-    assert_int_equal(get(f, "SELECT n FROM tally WHERE name = 'messages'"), 5);
+    assert_int_equal(get(f, "SELECT messages FROM shard"), 5);
 }
 
 static void test_a_users_messages(void **state)
@@ -186,7 +187,7 @@ static void test_a_conversation(void **state)
     assert_int_equal(get(f, "SELECT count(*) FROM conversation WHERE deleted_at IS NOT NULL AND"
                             " title = '' AND metadata = '{}' AND rev = 17"),
                      1);
-    assert_int_equal(get(f, "SELECT n FROM tally WHERE name = 'messages'"), CHAT_ROWS_EACH);
+    assert_int_equal(get(f, "SELECT messages FROM shard"), CHAT_ROWS_EACH);
     assert_int_equal(get(f, "SELECT count(*) FROM erasure"), 0);
 }
 
@@ -200,7 +201,7 @@ static void test_nothing_to_erase(void **state)
     assert_int_equal(erase(f, &nobody, 3, STEPS_MAX), 1);
     assert_int_equal(erase(f, &nothing, 3, STEPS_MAX), 1);
     assert_int_equal(get(f, "SELECT count(*) FROM erasure"), 0);
-    assert_int_equal(get(f, "SELECT n FROM tally WHERE name = 'messages'"), CHAT_ROWS_EACH);
+    assert_int_equal(get(f, "SELECT messages FROM shard"), CHAT_ROWS_EACH);
 }
 
 static bool anything_before(struct fixture *f, struct purge_times before)

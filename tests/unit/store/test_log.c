@@ -264,7 +264,7 @@ static void test_rows_of_a_send(void **state)
     struct fixture *f = *state;
     int64_t before = db_changes(f->w.db);
     world_send(&f->w, f->ann, f->conversation, 1);
-    /* shard, message, conversation, participant, log, tally */
+    /* shard (its counters; the stamp was raised before), message, conversation, participant, log */
     assert_int_equal(db_changes(f->w.db) - before, 6);
 }
 

@@ -11,7 +11,9 @@ static const struct uuid chat_rows_user_2 = {{0xA2}};
 static const struct uuid chat_rows_living = {{0xC1}};
 static const struct uuid chat_rows_deleted = {{0xC2}};
 
-/* Into a migrated database. */
+/* Into a migrated database, also one that is not of today. */
 void chat_rows_add(struct test_database *t);
+/* The kept counter of messages, once it stands where it does today. */
+void chat_rows_count(struct test_database *t);
 /* One number from a query without parameters. */
 int64_t chat_rows_get(struct test_database *t, const char *sql);
