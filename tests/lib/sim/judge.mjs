@@ -14,6 +14,7 @@ import { Verdict } from './verdict.mjs';
 const QUIET_MS = 60_000;
 const LOOK_MS = 100;
 const READ_AGAIN = 20; // looks
+const READ_TRIES = 3;
 
 // Nobody acts any more, everything that was sent has its answer, everybody is connected.
 export async function settle(world) {
@@ -72,10 +73,18 @@ export async function converge(world, verdict) {
     return stored;
 }
 
+// A kept connection may have ended with the server that it was to: then the question is put again.
+async function askSurely(device, path) {
+    let answer = null;
+    for (let left = READ_TRIES; left > 0 && answer === null; left--)
+        answer = await device.ask('GET', path);
+    return answer;
+}
+
 export async function askLists(world, stored, verdict) {
     for (const user of world.users) {
         const device = world.devices.find((one) => one.user.id === user.id);
-        const answer = await device.ask('GET', '/api/conversations/?page_size=100&messages=0');
+        const answer = await askSurely(device, '/api/conversations/?page_size=100&messages=0');
         if (answer?.status !== 200) verdict.add('unsound', `GET: ${answer?.status}`);
         else
             verdict.addAll(
