@@ -252,7 +252,7 @@ atomic_int *sqlite_vfs_pause(sqlite3 *db)
 {
     sqlite3_file *file = NULL;
     if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK) {
-        abort(); /* all VFSes of SQLite's own have it */
+        abort(); /* SQLite itself answers it, whichever the VFS is */
     }
     return &pace_of(file)->pause_us;
 }
