@@ -18,28 +18,48 @@ struct checkpointer {
     pthread_t thread;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
+    int frames;         /* the log's, after the last commit */
     int next_frames;    /* a copy is due when the log is so long */
     bool is_asked;      /* until the copy has ended */
     bool is_unfinished; /* a copy just ended: the writer's turn */
     bool is_stopping;
 };
 
-static void copy_log(sqlite3 *db)
+/* *copied: how many of its frames are in the database's file now. */
+static bool copy_log(sqlite3 *db, int *copied)
 {
-    int code = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    int code = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, copied);
     if (code != SQLITE_OK && code != SQLITE_BUSY) {
         log_warning("the write-ahead log cannot be copied: it grows meanwhile code=%d message=%s",
                     code, sqlite3_errmsg(db));
     }
+    return code == SQLITE_OK;
 }
 
-/* Each time there is less to copy, and less time for more to come. */
+/* The lock is held, so that who is in a hurry comes before or after it. */
+static void set_pause(struct checkpointer *c, int pause_us)
+{
+    bool hurries = c->is_stopping || c->frames >= CHECKPOINT_HURRY_FRAMES;
+    atomic_store(c->pause_us, hurries ? 0 : pause_us);
+}
+
+/* Each time there is less to copy, and less time for more to come. The lock is held, but not while it
+ * copies.
+ *
+ * Of a log that has been copied wholly no further copy may begin: SQLite before 3.51.3 may take frames
+ * of the next log for copied if the writer begins it at that moment, and loses them
+ * (https://sqlite.org/wal.html#walresetbug). While one frame is left the writer cannot begin it. */
 static void copy_gently(struct checkpointer *c)
 {
     static const int pauses_us[] = {1000, 500, 200, 0};
-    for (size_t i = 0; i < COUNT_OF(pauses_us); i++) {
-        atomic_store(c->pause_us, pauses_us[i]);
-        copy_log(c->own);
+    bool more = true;
+    for (size_t i = 0; i < COUNT_OF(pauses_us) && more; i++) {
+        int copied = 0;
+        set_pause(c, pauses_us[i]);
+        pthread_mutex_unlock(&c->lock);
+        bool went = copy_log(c->own, &copied);
+        pthread_mutex_lock(&c->lock);
+        more = went && c->frames > copied && !c->is_stopping;
     }
 }
 
@@ -53,9 +73,7 @@ static void *checkpointer_main(void *arg)
             pthread_cond_wait(&c->changed, &c->lock);
             continue;
         }
-        pthread_mutex_unlock(&c->lock);
         copy_gently(c);
-        pthread_mutex_lock(&c->lock);
         c->is_asked = false;
         c->is_unfinished = true;
         pthread_cond_broadcast(&c->changed);
@@ -71,6 +89,7 @@ static int on_commit(void *arg, sqlite3 *writer, const char *name, int frames)
     struct checkpointer *c = arg;
     (void)name;
     pthread_mutex_lock(&c->lock);
+    c->frames = frames;
     if (frames < c->next_frames - CHECKPOINT_FRAMES) {
         c->next_frames = CHECKPOINT_FRAMES;
     }
@@ -79,17 +98,17 @@ static int on_commit(void *arg, sqlite3 *writer, const char *name, int frames)
         c->is_asked = true;
         pthread_cond_broadcast(&c->changed);
     }
-    if (c->is_asked && frames >= CHECKPOINT_HURRY_FRAMES) {
-        atomic_store(c->pause_us, 0);
+    if (frames >= CHECKPOINT_HURRY_FRAMES) {
+        set_pause(c, 0);
     }
     while (c->is_asked && frames >= CHECKPOINT_WAIT_FRAMES) {
         pthread_cond_wait(&c->changed, &c->lock);
     }
-    bool finish = c->is_unfinished;
+    bool finish = c->is_unfinished && !c->is_asked; /* two copies at once: as in copy_gently() */
     c->is_unfinished = false;
     pthread_mutex_unlock(&c->lock);
     if (finish) {
-        copy_log(writer);
+        (void)copy_log(writer, NULL);
     }
     return SQLITE_OK;
 }
@@ -136,6 +155,7 @@ void checkpointer_stop(struct checkpointer *c)
     }
     pthread_mutex_lock(&c->lock);
     c->is_stopping = true;
+    set_pause(c, 0);
     pthread_cond_broadcast(&c->changed);
     pthread_mutex_unlock(&c->lock);
     pthread_join(c->thread, NULL);

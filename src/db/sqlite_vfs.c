@@ -1,6 +1,7 @@
 #include "db/sqlite_vfs.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,10 +16,18 @@ static sqlite3_vfs *real_vfs; /* set once, before the first use */
 
 /* --- a log whose writes are gathered -------------------------------------------------------- */
 
+/* Behind the default VFS's own file of the database. */
+struct database {
+    sqlite3_io_methods methods; /* the default ones but for xShmLock */
+    int (*lock)(sqlite3_file *file, int offset, int n, int flags);
+    struct wal *wal; /* NULL: not open */
+};
+
 /* What SQLite has as the file of a log. The default VFS's own file follows it in the same memory. */
 struct wal {
     sqlite3_file file;
     sqlite3_file *real;
+    sqlite3_file *database;
     char *bytes; /* GATHERED_MAX, that belong at `at` of the file and are not written yet */
     int n;
     sqlite3_int64 at;
@@ -27,6 +36,11 @@ struct wal {
 static struct wal *wal_of(sqlite3_file *file)
 {
     return (struct wal *)file; /* its first member */
+}
+
+static struct database *database_of(sqlite3_file *file)
+{
+    return (struct database *)((char *)file + real_vfs->szOsFile);
 }
 
 static sqlite3_file *real_of(sqlite3_file *file)
@@ -86,6 +100,7 @@ static int wal_close(sqlite3_file *file)
 {
     struct wal *wal = wal_of(file);
     int written = write_gathered(wal);
+    database_of(wal->database)->wal = NULL;
     int closed = wal->real->pMethods->xClose(wal->real);
     free(wal->bytes);
     wal->bytes = NULL;
@@ -140,13 +155,40 @@ static int open_wal(const char *name, struct wal *wal, int flags, int *out_flags
         .xDeviceCharacteristics = wal_device_characteristics,
     };
     sqlite3_file *real = (sqlite3_file *)(wal + 1);
-    *wal = (struct wal){.real = real};
+    *wal = (struct wal){.real = real, .database = sqlite3_database_file_object(name)};
     int code = real_vfs->xOpen(real_vfs, name, real, flags, out_flags);
     if (code == SQLITE_OK) {
         wal->bytes = mem_alloc(GATHERED_MAX);
         wal->file.pMethods = &methods;
+        database_of(wal->database)->wal = wal;
     } else if (real->pMethods != NULL) {
         real->pMethods->xClose(real);
+    }
+    return code;
+}
+
+/* Once the lock of those who write is gone, others may write there: what is gathered goes out before,
+ * also what a transaction left behind that was rolled back (SQLite tells the log's file nothing of
+ * that). */
+static int database_lock(sqlite3_file *file, int offset, int n, int flags)
+{
+    struct database *database = database_of(file);
+    bool write_lock_ends = offset == 0 && (flags & SQLITE_SHM_UNLOCK) != 0 &&
+                           (flags & SQLITE_SHM_EXCLUSIVE) != 0; /* WAL_WRITE_LOCK */
+    if (write_lock_ends && database->wal != NULL) {
+        (void)write_gathered(database->wal); /* what was committed is written: xSync */
+    }
+    return database->lock(file, offset, n, flags);
+}
+
+static int open_database(const char *name, sqlite3_file *file, int flags, int *out_flags)
+{
+    int code = real_vfs->xOpen(real_vfs, name, file, flags, out_flags);
+    if (code == SQLITE_OK) {
+        struct database *database = database_of(file);
+        *database = (struct database){.methods = *file->pMethods, .lock = file->pMethods->xShmLock};
+        database->methods.xShmLock = database_lock;
+        file->pMethods = &database->methods;
     }
     return code;
 }
@@ -157,6 +199,9 @@ static int open_committing(sqlite3_vfs *vfs, const char *name, sqlite3_file *fil
     (void)vfs;
     if ((flags & SQLITE_OPEN_WAL) != 0) {
         return open_wal(name, (struct wal *)file, flags, out_flags);
+    }
+    if ((flags & SQLITE_OPEN_MAIN_DB) != 0) {
+        return open_database(name, file, flags, out_flags);
     }
     return real_vfs->xOpen(real_vfs, name, file, flags, out_flags);
 }
@@ -207,7 +252,7 @@ atomic_int *sqlite_vfs_pause(sqlite3 *db)
 {
     sqlite3_file *file = NULL;
     if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK) {
-        abort(); /* all VFSes of SQLite's own have it */
+        abort(); /* SQLite itself answers it, whichever the VFS is */
     }
     return &pace_of(file)->pause_us;
 }
@@ -236,7 +281,8 @@ static void register_both(void)
     static sqlite3_vfs committing;
     static sqlite3_vfs checkpointing;
     real_vfs = sqlite3_vfs_find(NULL);
-    register_one(&committing, committing_name, sizeof(struct wal), open_committing);
+    register_one(&committing, committing_name, sizeof(struct wal) + sizeof(struct database),
+                 open_committing); /* a file is one or the other */
     register_one(&checkpointing, checkpointing_name, sizeof(struct pace), open_checkpointing);
 }
 

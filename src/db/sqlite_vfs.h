@@ -2,9 +2,9 @@
  *
  * For the connection that commits: what a commit appends to the write-ahead log goes out in one write
  * instead of two for each page. SQLite flushes the log in every commit (synchronous=FULL), so that what
- * is gathered is written before anybody else can learn of it: at the latest in xSync, and before
- * anything that looks at the file. A failure to write is then one of xSync, with the code that xWrite
- * would have had.
+ * is gathered is written before anybody else can learn of it: at the latest in xSync, before anything
+ * that looks at the file, and before the lock of those who write is let go. A failure to write is then
+ * one of xSync, with the code that xWrite would have had.
  *
  * For the connection that checkpoints: pages of the database are flushed a few at a time, with a pause
  * behind them. Flushed at once, a thousand of them would stand in the disk's queue before the

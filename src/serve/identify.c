@@ -211,7 +211,7 @@ enum err identify_again(struct req *r)
     }
     enum err e =
         told(r, chat_identify_again(&r->call, r->session.id, r->user.id, &r->user, &r->session));
-    if (e == ERR_OK) {
+    if (e == ERR_OK && r->inner != NULL) { /* the first time that its session is read */
         touch_session(r);
     }
     return e;

@@ -150,7 +150,9 @@ static enum err admit(struct req *r)
     const struct route *access = access_route(r);
     enum err e = access->access == ACCESS_IGNORE ? ERR_OK : identify(r);
     if (e == ERR_OK) {
-        touch_session(r);
+        if (r->call.db != NULL) { /* else nobody has read yet when it was used last */
+            touch_session(r);
+        }
         e = authorise(r, access->access);
     }
     if (e == ERR_OK) {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 
-import { makeCast, makeConversation, register, say } from '../lib/client.mjs';
+import { anonymous, makeCast, makeConversation, register, say } from '../lib/client.mjs';
 import { NO_UUID, contains, ok } from '../lib/expect.mjs';
 import { OP, closing, encodeFrame, listen, openRaw } from '../lib/live.mjs';
 import { startServer } from '../lib/server.mjs';
@@ -35,6 +35,20 @@ function acked(frame) {
     assert.equal(frame.request, 'send');
     return frame.message;
 }
+
+test('a message is one write, and another at most for when its device was used', async (t) => {
+    const own = await startServer({ env: { METRICS_ALLOW: '127.0.0.1' } });
+    t.after(() => own.stop());
+    const s = await stage(t, own);
+    const writes = async () => {
+        const { text } = await anonymous(own).get('/metrics');
+        return Number(/^confab_write_batched_total (\d+)$/m.exec(text)[1]);
+    };
+    const before = await writes();
+    for (let n = 0; n < 20; n++) acked(await s.socket.send(s, `message ${n}`));
+    const made = (await writes()) - before;
+    assert.ok(made <= 25, `${made} writes for 20 messages`);
+});
 
 describe('ack', { concurrency: 4 }, () => {
     test('has what REST answers the sender', async (t) => {

@@ -100,6 +100,39 @@ static void test_own_migrations_up_and_down(void **state)
     }
 }
 
+static int64_t get_number(struct fixture *f, const char *sql)
+{
+    const char *const texts[] = {sql};
+    static const char *const names[] = {"number"};
+    int64_t n = -1;
+    struct db *db = test_database_open(&f->t, (struct db_queries){texts, names, 1}, true);
+    assert_int_equal(db_get_int(db, 0, NO_ARGS, &n, NULL), ERR_OK);
+    db_close(db);
+    return n;
+}
+
+/* 0004 moves the kept counters; they are what they were, both ways. */
+static void test_counters_are_kept(void **state)
+{
+    struct fixture *f = *state;
+    static const char counters[] =
+        "SELECT users * 10000 + conversations * 100 + messages FROM shard";
+    assert_int_equal(load(f), ERR_OK);
+    assert_int_equal(go(f, 3), ERR_OK);
+    test_database_script(&f->t, f->db,
+                         "UPDATE tally SET n = 3 WHERE name = 'users';"
+                         "UPDATE tally SET n = 2 WHERE name = 'conversations';"
+                         "UPDATE tally SET n = 7 WHERE name = 'messages';");
+    assert_int_equal(load(f), ERR_OK);
+    assert_int_equal(go(f, 4), ERR_OK);
+    assert_int_equal(get_number(f, counters), 30207);
+    assert_int_equal(load(f), ERR_OK);
+    assert_int_equal(go(f, 3), ERR_OK);
+    assert_int_equal(get_number(f, "SELECT n FROM tally WHERE name = 'users'"), 3);
+    assert_int_equal(get_number(f, "SELECT n FROM tally WHERE name = 'conversations'"), 2);
+    assert_int_equal(get_number(f, "SELECT n FROM tally WHERE name = 'messages'"), 7);
+}
+
 /* Type words are expanded: none is left. */
 static void test_expansion(void **state)
 {
@@ -207,6 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(test_own_migrations_up_and_down),
+        TEST(test_counters_are_kept),
         TEST(test_expansion),
         TEST(test_steps_and_targets),
         TEST(test_a_failure_is_undone),

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "db/sqlite_checkpoint.h"
 #include "unit/support/database.h"
 
@@ -140,6 +141,72 @@ static void test_a_reader_is_not_disturbed(void **state)
     assert_int_equal(get(f->reader, CHECK), 1);
 }
 
+/* Another process commits where the writer's frames were that were rolled back. The log has just begun
+ * again, so that nothing which the rollback reads is in it. */
+static void test_another_writer_after_a_rollback(void **state)
+{
+    struct fixture *f = *state;
+    struct db *other = test_database_open(&f->t, queries, false);
+    add(f, BODY);
+    test_database_script(&f->t, other, "PRAGMA wal_checkpoint");
+    assert_int_equal(db_begin_read(f->reader),
+                     ERR_OK); /* keeps the next log from beginning again */
+    assert_int_equal(get(f->reader, COUNT), 1);
+    assert_int_equal(db_begin_write(f->writer), ERR_OK);
+    for (int i = 0; i < 30; i++) { /* more than the cache holds */
+        assert_int_equal(db_exec(f->writer, ADD, ARGS(V_INT(BODY)), NULL), ERR_OK);
+    }
+    db_rollback(f->writer);
+    for (int i = 0; i < 40; i++) {
+        assert_int_equal(db_begin_write(other), ERR_OK);
+        assert_int_equal(db_exec(other, ADD, ARGS(V_INT(BODY)), NULL), ERR_OK);
+        assert_int_equal(db_commit(other), ERR_OK);
+    }
+    add(f, 100);
+    assert_int_equal(db_commit(f->reader), ERR_OK);
+    assert_int_equal(get(f->reader, COUNT), 42);
+    assert_int_equal(get(f->reader, CHECK), 1);
+    assert_int_equal(get(f->writer, CHECK), 1);
+    db_close(other);
+}
+
+/* Slowly is how it copies while there is time. */
+enum { SLOWLY_US = 1500000 };
+
+static void test_who_stops_does_not_wait_for_pauses(void **state)
+{
+    struct fixture *f = *state;
+    for (int n = 0; n <= CHECKPOINT_FRAMES / PAGES; n++) {
+        add(f, BODY);
+    }
+    int64_t began_us = clock_steady_us();
+    db_close(f->writer);
+    int64_t took_us = clock_steady_us() - began_us;
+    f->writer = test_database_open(&f->t, queries, false);
+    assert_true(took_us < SLOWLY_US);
+}
+
+/* A reader has kept the log from being copied; then it is gone, and the log is very long. */
+static void test_who_waits_does_not_wait_for_pauses(void **state)
+{
+    struct fixture *f = *state;
+    int64_t longest_us = 0;
+    add(f, BODY);
+    assert_int_equal(db_begin_read(f->reader), ERR_OK);
+    assert_int_equal(get(f->reader, COUNT), 1);
+    for (int n = 0; n <= CHECKPOINT_WAIT_FRAMES / PAGES; n++) {
+        add(f, BODY);
+    }
+    assert_int_equal(db_commit(f->reader), ERR_OK);
+    for (int n = 0; n <= CHECKPOINT_FRAMES / PAGES; n++) {
+        int64_t began_us = clock_steady_us();
+        add(f, BODY);
+        int64_t took_us = clock_steady_us() - began_us;
+        longest_us = took_us > longest_us ? took_us : longest_us;
+    }
+    assert_true(longest_us < SLOWLY_US);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +214,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_was_rolled_back_leaves_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_log_begins_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_reader_is_not_disturbed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_another_writer_after_a_rollback, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_stops_does_not_wait_for_pauses, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_waits_does_not_wait_for_pauses, setup, teardown),
     };
     return cmocka_run_group_tests_name("sqlite_checkpoint", tests, NULL, NULL);
 }
