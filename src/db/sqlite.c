@@ -203,7 +203,7 @@ static enum err sqlite_open(struct db *db, const char *path, struct arena *a, st
     }
     if (db->options.writes_steadily) {
         struct prepared *own = db->prepared;
-        own->checkpointer = checkpointer_start(handle);
+        own->checkpointer = checkpointer_start(handle, (int)db->options.busy_timeout_ms);
     }
     return ERR_OK;
 }

@@ -9,11 +9,12 @@
 #include "base/priority.h"
 #include "db/sqlite_vfs.h"
 
-enum { NICE = 10 };
+enum { NICE = 10, READERS_MS = 100 };
 
 struct checkpointer {
-    sqlite3 *writer; /* the writer's thread's */
-    sqlite3 *own;    /* this thread's */
+    sqlite3 *writer;     /* the writer's thread's */
+    int busy_timeout_ms; /* the writer's own */
+    sqlite3 *own;        /* this thread's */
     atomic_int *pause_us;
     pthread_t thread;
     pthread_mutex_t lock; /* guards what follows */
@@ -82,11 +83,29 @@ static void *checkpointer_main(void *arg)
     return NULL;
 }
 
+/* The writer's turn. With one reader after the other in it a log never begins again by itself; when it
+ * has grown long for that, the writer waits for those who read in it now (RESTART): who comes later
+ * reads in the file, where everything is by then. */
+static void finish(const struct checkpointer *c, int frames)
+{
+    if (frames < CHECKPOINT_WAIT_FRAMES) {
+        (void)copy_log(c->writer, NULL);
+        return;
+    }
+    (void)sqlite3_busy_timeout(c->writer, READERS_MS);
+    int code = sqlite3_wal_checkpoint_v2(c->writer, "main", SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+    (void)sqlite3_busy_timeout(c->writer, c->busy_timeout_ms);
+    if (code != SQLITE_OK) {
+        log_info("the write-ahead log cannot begin again yet code=%d frames=%d", code, frames);
+    }
+}
+
 /* After each commit, on the writer's thread: the log has so many frames. If it does not begin again
  * after a copy because somebody reads in it, the next copy is due when it has grown as much again. */
 static int on_commit(void *arg, sqlite3 *writer, const char *name, int frames)
 {
     struct checkpointer *c = arg;
+    (void)writer;
     (void)name;
     pthread_mutex_lock(&c->lock);
     c->frames = frames;
@@ -104,11 +123,11 @@ static int on_commit(void *arg, sqlite3 *writer, const char *name, int frames)
     while (c->is_asked && frames >= CHECKPOINT_WAIT_FRAMES) {
         pthread_cond_wait(&c->changed, &c->lock);
     }
-    bool finish = c->is_unfinished && !c->is_asked; /* two copies at once: as in copy_gently() */
+    bool my_turn = c->is_unfinished && !c->is_asked; /* two copies at once: as in copy_gently() */
     c->is_unfinished = false;
     pthread_mutex_unlock(&c->lock);
-    if (finish) {
-        (void)copy_log(writer, NULL);
+    if (my_turn) {
+        finish(c, frames);
     }
     return SQLITE_OK;
 }
@@ -126,10 +145,11 @@ static int open_own(struct checkpointer *c)
     return code;
 }
 
-struct checkpointer *checkpointer_start(sqlite3 *writer)
+struct checkpointer *checkpointer_start(sqlite3 *writer, int busy_timeout_ms)
 {
     struct checkpointer *c = mem_alloc_zero(sizeof(*c));
     c->writer = writer;
+    c->busy_timeout_ms = busy_timeout_ms;
     c->next_frames = CHECKPOINT_FRAMES;
     int code = open_own(c);
     if (code != SQLITE_OK) {

@@ -7,9 +7,12 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "db/sqlite_checkpoint.h"
@@ -207,6 +210,51 @@ static void test_who_waits_does_not_wait_for_pauses(void **state)
     assert_true(longest_us < SLOWLY_US);
 }
 
+struct relay {
+    struct db *readers[2];
+    atomic_bool stop;
+};
+
+static void begin_reading(struct db *db)
+{
+    assert_int_equal(db_begin_read(db), ERR_OK);
+    assert_true(get(db, COUNT) >= 0);
+}
+
+/* One begins before the other ends. */
+static void *read_in_turns(void *arg)
+{
+    struct relay *relay = arg;
+    begin_reading(relay->readers[0]);
+    for (int turn = 1; !atomic_load(&relay->stop); turn = !turn) {
+        begin_reading(relay->readers[turn]);
+        usleep(3000);
+        db_rollback(relay->readers[!turn]);
+    }
+    db_rollback(relay->readers[0]);
+    db_rollback(relay->readers[1]);
+    return NULL;
+}
+
+/* Somebody reads in the log at any moment. */
+static void test_readers_in_turns_do_not_keep_the_log(void **state)
+{
+    struct fixture *f = *state;
+    struct db *other = test_database_open(&f->t, queries, true);
+    struct relay relay = {.readers = {f->reader, other}};
+    pthread_t thread;
+    add(f, 100);
+    assert_int_equal(pthread_create(&thread, NULL, read_in_turns, &relay), 0);
+    for (int n = 1; n <= 4 * CHECKPOINT_WAIT_FRAMES / PAGES; n++) {
+        add(f, BODY);
+    }
+    atomic_store(&relay.stop, true);
+    pthread_join(thread, NULL);
+    db_close(other);
+    assert_true(size_of(f, "-wal") < (int64_t)2 * CHECKPOINT_WAIT_FRAMES * FRAME);
+    assert_int_equal(get(f->writer, CHECK), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +265,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_another_writer_after_a_rollback, setup, teardown),
         cmocka_unit_test_setup_teardown(test_who_stops_does_not_wait_for_pauses, setup, teardown),
         cmocka_unit_test_setup_teardown(test_who_waits_does_not_wait_for_pauses, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_readers_in_turns_do_not_keep_the_log, setup, teardown),
     };
     return cmocka_run_group_tests_name("sqlite_checkpoint", tests, NULL, NULL);
 }
