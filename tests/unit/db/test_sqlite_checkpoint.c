@@ -14,7 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "db/sqlite_checkpoint.h"
 #include "unit/support/database.h"
 
@@ -173,43 +172,6 @@ static void test_another_writer_after_a_rollback(void **state)
     db_close(other);
 }
 
-/* Slowly is how it copies while there is time. */
-enum { SLOWLY_US = 1500000 };
-
-static void test_who_stops_does_not_wait_for_pauses(void **state)
-{
-    struct fixture *f = *state;
-    for (int n = 0; n <= CHECKPOINT_FRAMES / PAGES; n++) {
-        add(f, BODY);
-    }
-    int64_t began_us = clock_steady_us();
-    db_close(f->writer);
-    int64_t took_us = clock_steady_us() - began_us;
-    f->writer = test_database_open(&f->t, queries, false);
-    assert_true(took_us < SLOWLY_US);
-}
-
-/* A reader has kept the log from being copied; then it is gone, and the log is very long. */
-static void test_who_waits_does_not_wait_for_pauses(void **state)
-{
-    struct fixture *f = *state;
-    int64_t longest_us = 0;
-    add(f, BODY);
-    assert_int_equal(db_begin_read(f->reader), ERR_OK);
-    assert_int_equal(get(f->reader, COUNT), 1);
-    for (int n = 0; n <= CHECKPOINT_WAIT_FRAMES / PAGES; n++) {
-        add(f, BODY);
-    }
-    assert_int_equal(db_commit(f->reader), ERR_OK);
-    for (int n = 0; n <= CHECKPOINT_FRAMES / PAGES; n++) {
-        int64_t began_us = clock_steady_us();
-        add(f, BODY);
-        int64_t took_us = clock_steady_us() - began_us;
-        longest_us = took_us > longest_us ? took_us : longest_us;
-    }
-    assert_true(longest_us < SLOWLY_US);
-}
-
 struct relay {
     struct db *readers[2];
     atomic_bool stop;
@@ -263,8 +225,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_log_begins_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_reader_is_not_disturbed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_another_writer_after_a_rollback, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_who_stops_does_not_wait_for_pauses, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_who_waits_does_not_wait_for_pauses, setup, teardown),
         cmocka_unit_test_setup_teardown(test_readers_in_turns_do_not_keep_the_log, setup, teardown),
     };
     return cmocka_run_group_tests_name("sqlite_checkpoint", tests, NULL, NULL);
