@@ -65,7 +65,7 @@ CREATE TABLE session (
     stamp T_INT NOT NULL
 ) T_CLUSTERED;
 CREATE UNIQUE INDEX session_token ON session (token_hash);
-CREATE INDEX session_user ON session (user_id, created_at, id);
+CREATE INDEX session_by_user ON session (user_id, created_at, id);
 CREATE INDEX session_expires ON session (expires_at);
 
 CREATE TABLE conversation (

@@ -120,6 +120,9 @@ static int64_t file_size(const char *path)
 static void add_files(struct req *r, struct buf *out)
 {
     const char *path = r->app->conf->database_path;
+    if (path == NULL) {
+        return;
+    }
     add_number(out, "confab_database_bytes", "gauge", "Size of the database file.",
                file_size(path));
     add_number(out, "confab_database_wal_bytes", "gauge", "Size of its write-ahead log.",

@@ -360,17 +360,24 @@ static void derive(struct conf *conf, struct arena *a)
     conf->public_url = without_end_slashes(a, conf->public_url, 0);
     conf->data_dir = without_end_slashes(a, conf->data_dir, 1); /* "/" stays */
     struct str url = str_of(conf->database_url);
+    if (conf_is_server_url(url)) {
+        conf->database_path = NULL;
+        conf->database_name = conf_without_password(a, url).p;
+        return;
+    }
     if (url.n > 0) {
         conf->database_path = conf_database_path(a, url).p;
     } else {
         const char *slash = str_ends(str_of(conf->data_dir), STR("/")) ? "" : "/";
         conf->database_path = arena_printf(a, "%s%sconfab.sqlite3", conf->data_dir, slash).p;
     }
+    conf->database_name = conf->database_path;
 }
 
 void conf_init(struct conf *conf)
 {
-    *conf = (struct conf){.database_path = "./data/confab.sqlite3"};
+    *conf = (struct conf){.database_path = "./data/confab.sqlite3",
+                           .database_name = "./data/confab.sqlite3"};
     for (size_t i = 0; i < conf_table_count; i++) {
         conf_set_default(conf, &conf_table[i]);
         conf->sources[i] = "default";

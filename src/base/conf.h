@@ -33,7 +33,10 @@ struct conf {
     /* data */
     const char *data_dir;
     const char *database_url;
-    const char *database_path; /* made from the two above: the SQLite file */
+    int64_t read_threads;
+    int64_t read_queue_max;
+    const char *database_path; /* made from the two above: the SQLite file; NULL: a server */
+    const char *database_name; /* for people: that file, or the URL without its password */
     int64_t db_busy_timeout_ms;
     bool auto_migrate;
 

@@ -104,12 +104,15 @@ const char *conf_database_problem(struct str url)
     if (url.n == 0) {
         return NULL;
     }
+    if (conf_is_server_url(url)) {
+        return NULL;
+    }
     struct str scheme = conf_cut_scheme(&url);
-    if (conf_is_one_of(scheme, "postgres,postgresql,psql,pgsql,postgis,mysql,mysql2,mariadb")) {
-        return "is a database that is not built in yet, only SQLite is";
+    if (conf_is_one_of(scheme, "mysql,mysql2,mariadb")) {
+        return "is a database that is not built in yet, only SQLite and PostgreSQL are";
     }
     if (!str_eq_nocase(scheme, STR("sqlite"))) {
-        return "is not the address of an SQLite file";
+        return "is neither the address of an SQLite file nor postgres://...";
     }
     if (url.n == 0 || str_eq(url, STR("/")) || str_eq(url, STR(":memory:")) ||
         str_eq(url, STR("/:memory:"))) {
@@ -123,6 +126,28 @@ const char *conf_database_problem(struct str url)
         return "has options or a fragment, which are not supported";
     }
     return NULL;
+}
+
+bool conf_is_server_url(struct str url)
+{
+    return str_starts(url, STR("postgres://")) || str_starts(url, STR("postgresql://"));
+}
+
+/* The password stands between the first ':' behind the scheme and the last '@' before the path; libpq
+ * takes it from the options behind '?' as well. */
+struct str conf_without_password(struct arena *a, struct str url)
+{
+    struct str rest = url;
+    struct str scheme = conf_cut_scheme(&rest);
+    struct str host = str_cut(&rest, '?');
+    const char *at = host.n > 0 ? memrchr(host.p, '@', host.n) : NULL;
+    struct str user = STR("");
+    if (at != NULL) {
+        struct str login = {host.p, (size_t)(at - host.p)};
+        user = arena_printf(a, "%.*s@", STR_ARG(str_cut(&login, ':')));
+        host = (struct str){at + 1, host.n - (size_t)(at + 1 - host.p)};
+    }
+    return arena_printf(a, "%.*s://%.*s%.*s", STR_ARG(scheme), STR_ARG(user), STR_ARG(host));
 }
 
 static int hex_digit(char c)

@@ -77,6 +77,9 @@ struct str conf_cut_scheme(struct str *url);
 /* sqlite:///path (relative to the working folder), sqlite:////path (absolute): the path. Only of
  * an address in which conf_database_problem found nothing. */
 struct str conf_database_path(struct arena *a, struct str url);
+/* Is it the URL of a database server? */
+bool conf_is_server_url(struct str url);
+struct str conf_without_password(struct arena *a, struct str url);
 /* The checks of the table. */
 const char *conf_database_problem(struct str url);
 const char *conf_present_problem(struct str text);

@@ -58,11 +58,16 @@ const struct conf_setting conf_table[] = {
      .advice = "Set it to a folder such as ./data."},
     {"DATABASE_URL", CONF_DATA, TEXT(database_url), .initial = "",
      .problem = conf_database_problem,
-     .help = "sqlite:///relative/path or sqlite:////absolute/path; empty: DATA_DIR/confab.sqlite3",
-     .advice = "Set it to sqlite:////path/to/confab.sqlite3, or leave it empty for "
-               "DATA_DIR/confab.sqlite3."},
+     .help = "sqlite:///relative/path, sqlite:////absolute/path or postgres://user:password@host/name; "
+             "empty: DATA_DIR/confab.sqlite3",
+     .advice = "Set it to sqlite:////path/to/confab.sqlite3 or postgres://user:password@host/name, or "
+               "leave it empty for DATA_DIR/confab.sqlite3."},
     {"DB_BUSY_TIMEOUT_MS", CONF_DATA, NUMBER(db_busy_timeout_ms, 0, 600000), .initial = "5000",
      .help = "Milliseconds to wait for a database that another process writes to"},
+    {"READ_THREADS", CONF_DATA, NUMBER(read_threads, 1, 16), .initial = "4",
+     .help = "Threads that read from a database server, with a connection each; with SQLite none"},
+    {"READ_QUEUE_MAX", CONF_DATA, NUMBER(read_queue_max, 1, 1000000), .initial = "2000",
+     .help = "Reads that may wait for them; more are answered 503"},
     {"AUTO_MIGRATE", CONF_DATA, BOOL(auto_migrate), .initial = "true",
      .help = "Bring the database up to date when the server starts"},
 

@@ -86,7 +86,7 @@ static void check_database(struct report *r)
     struct str problem = STR("");
     if (!cli_database_exists(cli)) {
         report_unmigrated(r, arena_printf(cli->arena, "There is no database at %s yet",
-                                          cli->conf->database_path));
+                                          cli->conf->database_name));
         return;
     }
     if (cli_open_migrations(cli, cli_database_url(cli), &db, &all, &problem) != ERR_OK) {

@@ -24,7 +24,10 @@ int cli_fail(int code, const char *fmt, ...)
 
 const char *cli_database_url(struct cli *cli)
 {
-    return arena_printf(cli->arena, "sqlite:%s", cli->conf->database_path).p;
+    const struct conf *conf = cli->conf;
+    return conf->database_path != NULL
+               ? arena_printf(cli->arena, "sqlite:%s", conf->database_path).p
+               : conf->database_url;
 }
 
 bool cli_data_dir(struct cli *cli, struct str *problem)

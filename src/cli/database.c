@@ -6,7 +6,8 @@
 
 bool cli_database_exists(const struct cli *cli)
 {
-    return access(cli->conf->database_path, F_OK) == 0;
+    const char *path = cli->conf->database_path;
+    return path == NULL || access(path, F_OK) == 0;
 }
 
 enum err cli_open_migrations(struct cli *cli, const char *url, struct db **out,
@@ -52,7 +53,7 @@ static enum err check_migrated(struct cli *cli, struct str *problem)
     if (!cli_database_exists(cli)) {
         *problem =
             arena_printf(cli->arena, "There is no database at %s yet: run `confab migrate` first.",
-                         cli->conf->database_path);
+                         cli->conf->database_name);
         return ERR_CONFLICT;
     }
     enum err e = cli_open_migrations(cli, cli_database_url(cli), &db, &all, problem);
@@ -64,7 +65,7 @@ static enum err check_migrated(struct cli *cli, struct str *problem)
         *problem = arena_printf(cli->arena,
                                 "The database %s is not migrated (%zu of %zu migrations are "
                                 "applied): run `confab migrate` first.",
-                                cli->conf->database_path, all.applied, all.count);
+                                cli->conf->database_name, all.applied, all.count);
         return ERR_CONFLICT;
     }
     return ERR_OK;

@@ -75,6 +75,7 @@ static enum err start_executor(struct cli *cli, struct app *app, struct str *pro
         .write_queue_max = conf->write_queue_max,
         .write_batch_max = conf->write_batch_max,
         .pools = {[EXEC_HASHES] = {conf->slow_threads, conf->slow_queue_max, HASH_NICE},
+                  [EXEC_READS] = {conf->read_threads, conf->read_queue_max, 0},
                   [EXEC_SEARCHES] = {conf->search_threads, conf->search_queue_max, 0},
                   [EXEC_PAGES] = {conf->page_threads, PAGE_QUEUE_MAX, 0}},
         .busy_timeout_ms = conf->db_busy_timeout_ms,
@@ -90,6 +91,9 @@ static enum err start_executor(struct cli *cli, struct app *app, struct str *pro
 static struct str database_identity(struct cli *cli)
 {
     struct stat file;
+    if (cli->conf->database_path == NULL) {
+        return str_of(cli->conf->database_name);
+    }
     if (stat(cli->conf->database_path, &file) != 0) {
         return str_of(cli->conf->database_path);
     }
@@ -122,7 +126,10 @@ static enum err start_live(struct cli *cli, struct app *app, const struct capaci
         .presence = realtime_presence,
         .context = app,
     };
-    const char *mark = arena_printf(cli->arena, "%s-mark", cli->conf->database_path).p;
+    const char *beside = cli->conf->database_path != NULL
+                             ? cli->conf->database_path
+                             : arena_printf(cli->arena, "%s/database", cli->conf->data_dir).p;
+    const char *mark = arena_printf(cli->arena, "%s-mark", beside).p;
     enum err e = sync_register(app->sync, exec_writer(app->exec), database_identity(cli), mark);
     if (e != ERR_OK) {
         *problem = e == ERR_CONFLICT
@@ -304,7 +311,7 @@ int cli_serve(struct cli *cli)
     if (start(cli, &app, &problem) == ERR_OK) {
         jobs = jobs_start(&app);
         log_info("listening url=http://%s:%d database=%s", cli->conf->host,
-                 http_server_port(app.server), cli->conf->database_path);
+                 http_server_port(app.server), cli->conf->database_name);
         wait_for_signal(&signals);
     } else {
         code = cli_fail(1, "%.*s", STR_ARG(problem));

@@ -5,7 +5,26 @@
 #include "base/log.h"
 #include "db/driver.h"
 
-static const struct db_driver *const drivers[] = {&db_sqlite};
+static const struct db_driver *const drivers[] = {&db_sqlite, &db_postgres};
+
+static bool speaks(const struct db_driver *driver, struct str scheme)
+{
+    bool found = false;
+    for (size_t i = 0; i < COUNT_OF(driver->schemes) && driver->schemes[i] != NULL; i++) {
+        found = found || str_eq(scheme, str_of(driver->schemes[i]));
+    }
+    return found;
+}
+
+static void expand_queries(struct db *db)
+{
+    const struct db_queries *queries = &db->options.queries;
+    db->texts = ARENA_ARRAY(&db->arena, const char *, queries->count + 1);
+    for (size_t i = 0; i < queries->count; i++) {
+        struct str text = str_of(queries->text[i]);
+        db->texts[i] = dialect_expand(&db->arena, &db->driver->dialect, text).p;
+    }
+}
 
 enum err db_open(const char *url, const struct db_options *options, struct db **out,
                  struct arena *a, struct str *problem)
@@ -13,13 +32,15 @@ enum err db_open(const char *url, const struct db_options *options, struct db **
     struct str rest = str_of(url);
     struct str scheme = str_cut(&rest, ':');
     for (size_t i = 0; i < COUNT_OF(drivers); i++) {
-        if (!str_eq(scheme, str_of(drivers[i]->scheme)) || rest.p == NULL) {
+        if (!speaks(drivers[i], scheme) || rest.p == NULL) {
             continue;
         }
         struct db *db = mem_alloc_zero(sizeof(*db));
         db->driver = drivers[i];
         db->options = *options;
-        enum err e = db->driver->open(db, arena_copy(a, rest).p, a, problem);
+        arena_init(&db->arena);
+        expand_queries(db);
+        enum err e = db->driver->open(db, url, a, problem);
         if (e != ERR_OK) {
             db_close(db);
             return e;
@@ -35,6 +56,7 @@ void db_close(struct db *db)
 {
     if (db != NULL) {
         db->driver->close(db);
+        arena_fini(&db->arena);
         free(db);
     }
 }
@@ -79,6 +101,11 @@ int64_t db_changes(struct db *db)
 bool db_in_transaction(struct db *db)
 {
     return db->driver->in_transaction(db);
+}
+
+bool db_is_embedded(const struct db *db)
+{
+    return db->driver->is_embedded;
 }
 
 void db_set_deadline(struct db *db, int64_t steady_us)

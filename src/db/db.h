@@ -1,13 +1,13 @@
 /* A connection to a database, whatever its engine. Queries are numbers into a table of literal SQL
  * (store/ owns the texts); arguments and columns are typed, the driver maps the types:
  *
- *     type   SQLite            meaning
- *     uuid   BLOB of 16        struct uuid
- *     time   INTEGER           microseconds since 1970 UTC
- *     bool   INTEGER 0/1
- *     int    INTEGER           int64_t
- *     text   TEXT              UTF-8
- *     blob   BLOB
+ *     type   SQLite            PostgreSQL     meaning
+ *     uuid   BLOB of 16        uuid           struct uuid
+ *     time   INTEGER           timestamptz    microseconds since 1970 UTC
+ *     bool   INTEGER 0/1       boolean
+ *     int    INTEGER           bigint         int64_t
+ *     text   TEXT              text           UTF-8
+ *     blob   BLOB              bytea
  *
  * Threads: a connection belongs to one thread at a time. Failures come as classes (err.h):
  * ERR_DB_UNIQUE, ERR_DB_REFERENCE, ERR_BUSY (locked, or over its time), ERR_UNAVAILABLE (read-only,
@@ -68,7 +68,8 @@ struct db_options {
     bool writes_steadily;     /* a server's writer: the engine may keep threads for its upkeep */
 };
 
-/* `url`: "sqlite:" and a file path. On failure *problem (in `a`) says in one sentence what is wrong. */
+/* `url`: "sqlite:" and a file path, or "postgres://..." as libpq has it
+ * (https://www.postgresql.org/docs/15/libpq-connect.html, 34.1.1.2). On failure *problem (in `a`) says in one sentence what is wrong. */
 enum err db_open(const char *url, const struct db_options *options, struct db **out,
                  struct arena *a, struct str *problem) CHECKED;
 void db_close(struct db *db);
@@ -84,6 +85,8 @@ void db_rollback(struct db *db);
 int64_t db_changes(struct db *db);
 /* False when a failure has ended the transaction under way (full disk, interrupt). */
 bool db_in_transaction(struct db *db);
+/* Does it answer in this process, so that a read costs no waiting? */
+bool db_is_embedded(const struct db *db);
 /* Statements that run past this clock_steady_us() end with ERR_BUSY; 0: no limit. */
 void db_set_deadline(struct db *db, int64_t steady_us);
 

@@ -2,12 +2,18 @@
 #pragma once
 
 #include "db/db.h"
+#include "db/dialect.h"
 
 struct db_driver {
-    const char *scheme; /* "sqlite" */
+    const char *schemes[2]; /* "sqlite" */
+    struct dialect dialect;
+    const char *prelude; /* before migrations: keeps others from migrating until the connection is
+                            closed, makes the functions that queries use; NULL: nothing to do */
+    bool is_embedded; /* it answers in this process: reads need no thread of their own, and when a
+                         commit's outcome is open so is the database */
     enum err (*open)(struct db *db, const char *path, struct arena *a, struct str *problem);
     void (*close)(struct db *db);
-    enum err (*prepare)(struct db *db, int query);
+    enum err (*prepare)(struct db *db, int query); /* options.queries.text, expanded */
     enum err (*query)(struct db *db, int query, const struct db_val *args, size_t count,
                       struct db_rows *rows);
     bool (*next)(struct db_rows *rows);
@@ -30,6 +36,9 @@ struct db {
     int64_t deadline_us; /* steady clock; 0: none */
     void *handle;        /* the library's connection */
     void *prepared;      /* the driver's statements, by query */
+    struct arena arena;  /* for the expanded texts */
+    const char **texts;  /* by query */
 };
 
 extern const struct db_driver db_sqlite;
+extern const struct db_driver db_postgres;

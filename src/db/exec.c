@@ -267,7 +267,7 @@ static enum err run_batch(struct exec *exec, struct work *list, struct work **cu
     } else {
         db_rollback(db);
     }
-    if (e == ERR_OUTCOME_UNKNOWN) {
+    if (e == ERR_OUTCOME_UNKNOWN && db_is_embedded(db)) {
         /* Nobody can say what is on disk: end, start afresh, clients retry by client_id. */
         log_error("commit failed with an I/O error: the outcome is open, stopping");
         _exit(EXIT_FAILURE);
@@ -426,6 +426,9 @@ static void pool_start(struct exec *exec, struct pool *pool,
 
 static void pool_stop(struct pool *pool)
 {
+    if (pool->exec == NULL) {
+        return;
+    }
     queue_stop(&pool->works);
     for (int64_t i = 0; i < pool->started; i++) {
         pthread_join(pool->threads[i], NULL);
@@ -468,7 +471,9 @@ enum err exec_new(const struct exec_options *options, struct exec **out, struct 
         abort();
     }
     for (size_t i = 0; i < EXEC_POOL_COUNT; i++) {
-        pool_start(exec, &exec->pools[i], &exec->options.pools[i]);
+        if (i != EXEC_READS || !exec_reads_here(exec)) {
+            pool_start(exec, &exec->pools[i], &exec->options.pools[i]);
+        }
     }
     *out = exec;
     return ERR_OK;
@@ -498,7 +503,9 @@ void exec_free(struct exec *exec)
     db_close(exec->writer);
     queue_fini(&exec->writes);
     for (size_t i = 0; i < EXEC_POOL_COUNT; i++) {
-        queue_fini(&exec->pools[i].works);
+        if (exec->pools[i].exec != NULL) {
+            queue_fini(&exec->pools[i].works);
+        }
     }
     free(exec);
 }
@@ -516,6 +523,11 @@ bool exec_run(struct exec *exec, enum exec_pool pool, struct work *work)
         displaced->done(displaced, ERR_BUSY, true);
     }
     return taken;
+}
+
+bool exec_reads_here(const struct exec *exec)
+{
+    return db_is_embedded(exec->writer);
 }
 
 enum err exec_read_begin(struct exec *exec, struct db **out)
@@ -559,6 +571,7 @@ void exec_stats_get(struct exec *exec, struct exec_stats *out)
         .failed_batches = atomic_load(&exec->failed_batches),
     };
     for (size_t i = 0; i < EXEC_POOL_COUNT; i++) {
-        out->pool_queued[i] = queue_length(&exec->pools[i].works);
+        struct pool *pool = &exec->pools[i];
+        out->pool_queued[i] = pool->exec != NULL ? queue_length(&pool->works) : 0;
     }
 }

@@ -1,6 +1,7 @@
 /* The executor: the one place where threads, connections and transactions meet.
  *
- *   reads   on the caller's thread, on that thread's own read-only connection, in one snapshot
+ *   reads   on SQLite on the caller's thread, on that thread's own read-only connection, in one
+ *           snapshot; on a database server likewise on the threads of a pool
  *   writes  queued to the writer: one thread, one connection, one transaction for all that wait
  *           (group commit). One that fails before it has written anything simply fails; one that
  *           has written undoes the batch, and the others run again without it
@@ -37,7 +38,7 @@ struct work {
     uint64_t order;  /* the executor's own */
 };
 
-enum exec_pool { EXEC_HASHES, EXEC_SEARCHES, EXEC_PAGES, EXEC_POOL_COUNT };
+enum exec_pool { EXEC_READS, EXEC_HASHES, EXEC_SEARCHES, EXEC_PAGES, EXEC_POOL_COUNT };
 
 struct exec_pool_options {
     int64_t threads;
@@ -73,6 +74,8 @@ void exec_free(struct exec *exec);
 bool exec_write(struct exec *exec, struct work *work) CHECKED;
 bool exec_run(struct exec *exec, enum exec_pool pool, struct work *work) CHECKED;
 
+/* Does a read cost no waiting, so that the caller's thread may do it? Else EXEC_READS is for it. */
+bool exec_reads_here(const struct exec *exec);
 /* Begins a snapshot on this thread's connection, with the time limit for reads. */
 enum err exec_read_begin(struct exec *exec, struct db **db) CHECKED;
 void exec_read_end(struct exec *exec, struct db *db);

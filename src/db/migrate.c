@@ -2,12 +2,10 @@
 
 #include <stdlib.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "crypto/hash.h"
+#include "db/driver.h"
 #include "db/embedded.h"
-
-enum { SQL_MAX = 1024 * 1024 };
 
 enum query { LIST, ADD, REMOVE };
 static const char *const texts[] = {
@@ -16,57 +14,6 @@ static const char *const texts[] = {
     [REMOVE] = "DELETE FROM migration WHERE number = ?1",
 };
 static const char *const names[] = {[LIST] = "list", [ADD] = "add", [REMOVE] = "remove"};
-
-/* Type words and what they are on SQLite. */
-static const struct {
-    const char *word;
-    const char *sqlite;
-} words[] = {
-    {"T_UUID", "BLOB"},    {"T_INT", "INTEGER"},
-    {"T_BOOL", "INTEGER"}, {"T_TIME", "INTEGER"},
-    {"T_TEXT", "TEXT"},    {"T_KEY", "TEXT"},
-    {"T_BLOB32", "BLOB"},  {"T_CLUSTERED", "WITHOUT ROWID, STRICT"},
-};
-
-static bool is_word_byte(char c)
-{
-    return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-static const char *expansion(struct str word)
-{
-    for (size_t i = 0; i < COUNT_OF(words); i++) {
-        if (str_eq(word, str_of(words[i].word))) {
-            return words[i].sqlite;
-        }
-    }
-    return NULL;
-}
-
-static struct str expand(struct arena *a, struct str sql)
-{
-    struct buf out;
-    buf_init(&out, SQL_MAX);
-    for (size_t i = 0; i < sql.n;) {
-        size_t end = i;
-        while (end < sql.n && is_word_byte(sql.p[end])) {
-            end++;
-        }
-        struct str word = {sql.p + i, end - i};
-        const char *type = expansion(word);
-        if (type != NULL) {
-            buf_str(&out, str_of(type));
-        } else if (end > i) {
-            buf_str(&out, word);
-        } else {
-            buf_char(&out, sql.p[end++]);
-        }
-        i = end;
-    }
-    struct str expanded = arena_copy(a, buf_view(&out));
-    buf_fini(&out);
-    return expanded;
-}
 
 static struct str embedded(struct arena *a, struct str name, const char *suffix)
 {
@@ -98,7 +45,7 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void list_embedded(struct arena *a, struct migrations *out)
+static void list_embedded(struct arena *a, const struct dialect *dialect, struct migrations *out)
 {
     static const struct str suffix = {".up.sql", 7};
     out->list = ARENA_ARRAY(a, struct migration, embedded_migrations_count);
@@ -115,8 +62,8 @@ static void list_embedded(struct arena *a, struct migrations *out)
         if (!str_to_i64(str_cut(&rest, '_'), &m->number) || down.p == NULL) {
             continue;
         }
-        m->up = expand(a, up);
-        m->down = expand(a, down);
+        m->up = dialect_expand(a, dialect, up);
+        m->down = dialect_expand(a, dialect, down);
         set_checksum(a, m, up, down);
         out->count++;
     }
@@ -159,12 +106,18 @@ enum err migrate_open(const char *url, int64_t busy_timeout_ms, struct db **out,
 enum err migrate_load(struct db *db, struct arena *a, struct migrations *out, struct str *problem)
 {
     *out = (struct migrations){0};
-    list_embedded(a, out);
-    enum err e = db_script(db,
-                           "CREATE TABLE IF NOT EXISTS migration (number INTEGER NOT NULL PRIMARY "
-                           "KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at INTEGER "
-                           "NOT NULL)",
-                           a, problem);
+    list_embedded(a, &db->driver->dialect, out);
+    struct str table = dialect_expand(a, &db->driver->dialect,
+                                      STR("CREATE TABLE IF NOT EXISTS migration (number T_INT NOT "
+                                          "NULL PRIMARY KEY, name T_TEXT NOT NULL, checksum T_TEXT "
+                                          "NOT NULL, applied_at T_TIME NOT NULL)"));
+    enum err e = ERR_OK;
+    if (db->driver->prelude != NULL) {
+        e = db_script(db, db->driver->prelude, a, problem);
+    }
+    if (e == ERR_OK) {
+        e = db_script(db, table.p, a, problem);
+    }
     if (e != ERR_OK) {
         return e;
     }

@@ -156,8 +156,9 @@ static bool note_file(struct db *db)
     return own->device == other->device && own->inode == other->inode;
 }
 
-static enum err sqlite_open(struct db *db, const char *path, struct arena *a, struct str *problem)
+static enum err sqlite_open(struct db *db, const char *url, struct arena *a, struct str *problem)
 {
+    const char *path = url + sizeof("sqlite:") - 1;
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     sqlite3 *handle = NULL;
     (void)pthread_once(&once, configure);
@@ -236,7 +237,7 @@ static enum err prepare_text(struct db *db, const char *sql, sqlite3_stmt **out)
 static enum err sqlite_prepare(struct db *db, int query)
 {
     struct prepared *all = db->prepared;
-    return prepare_text(db, db->options.queries.text[query], &all->query[query]);
+    return prepare_text(db, db->texts[query], &all->query[query]);
 }
 
 static int bind(sqlite3_stmt *statement, int at, const struct db_val *value)
@@ -396,7 +397,22 @@ static int64_t sqlite_total_changes(struct db *db)
 }
 
 const struct db_driver db_sqlite = {
-    .scheme = "sqlite",
+    .schemes = {"sqlite"},
+    .dialect = {.words = {[T_UUID] = "BLOB",
+                          [T_INT] = "INTEGER",
+                          [T_BOOL] = "INTEGER",
+                          [T_TIME] = "INTEGER",
+                          [T_TEXT] = "TEXT",
+                          [T_KEY] = "TEXT",
+                          [T_BLOB32] = "BLOB",
+                          [T_CLUSTERED] = "WITHOUT ROWID, STRICT",
+                          [X_UUID] = "BLOB",
+                          [X_INT] = "INTEGER",
+                          [X_BOOL] = "INTEGER",
+                          [X_TIME] = "INTEGER",
+                          [X_TEXT] = "TEXT"},
+                .parameter = "?"},
+    .is_embedded = true,
     .open = sqlite_open,
     .close = sqlite_close,
     .prepare = sqlite_prepare,

@@ -506,6 +506,8 @@ static void handle(struct req *r)
     bool basic = access_route(r)->access != ACCESS_IGNORE && identify_scheme(r) == SCHEME_BASIC;
     if (basic || scans_texts(r)) {
         handle_apart(r, basic ? EXEC_HASHES : EXEC_SEARCHES);
+    } else if (needs_database(r) && !exec_reads_here(r->app->exec)) {
+        handle_apart(r, EXEC_READS);
     } else {
         handle_here(r);
     }

@@ -147,19 +147,42 @@ bool store_sync_next_membership(struct db_rows *rows, struct sync_membership *ou
     return true;
 }
 
+enum { NEW_AT_ONCE = 100 };
+
+/* From before *seq back to the first that was sent before `after`, or NEW_AT_ONCE. *seq: where to go
+ * on; 0: nowhere. */
+static enum err list_new_part(struct db *db, struct uuid conversation_id, int64_t after,
+                              int64_t rev, int64_t *seq, struct sync_message *list, size_t most,
+                              size_t *count)
+{
+    struct db_rows rows;
+    int read = 0;
+    bool old = false;
+    enum err e = db_query(db, Q_SYNC_MESSAGES_NEW,
+                          ARGS(V_UUID(conversation_id), V_INT(*seq), V_INT(NEW_AT_ONCE)), &rows);
+    while (e == ERR_OK && !old && *count < most && db_next(&rows)) {
+        const struct sync_message m = {db_int(&rows, 0), db_int(&rows, 1)};
+        old = db_int(&rows, 2) <= after;
+        if (!old && m.rev > rev) {
+            list[(*count)++] = m;
+        }
+        *seq = m.seq;
+        read++;
+    }
+    *seq = old || read < NEW_AT_ONCE ? 0 : *seq;
+    return db_end(&rows, e);
+}
+
 /* From the newest back to the first that was sent before. */
 static enum err list_new(struct db *db, struct uuid conversation_id, int64_t after, int64_t rev,
                          struct sync_message *list, size_t most, size_t *count)
 {
-    struct db_rows rows;
-    enum err e = db_query(db, Q_SYNC_MESSAGES_NEW, ARGS(V_UUID(conversation_id)), &rows);
-    while (e == ERR_OK && *count < most && db_next(&rows) && db_int(&rows, 2) > after) {
-        const struct sync_message m = {db_int(&rows, 0), db_int(&rows, 1)};
-        if (m.rev > rev) {
-            list[(*count)++] = m;
-        }
+    int64_t seq = INT64_MAX;
+    enum err e = ERR_OK;
+    while (e == ERR_OK && seq > 0 && *count < most) {
+        e = list_new_part(db, conversation_id, after, rev, &seq, list, most, count);
     }
-    return db_end(&rows, e);
+    return e;
 }
 
 static enum err list_found(struct db *db, int query, const struct db_val *args, size_t arg_count,

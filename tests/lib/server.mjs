@@ -3,7 +3,8 @@
 // ends is killed. A sanitizer report or an exit code other than 0 fails the test that stops the
 // server.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
@@ -37,6 +38,21 @@ export function cleanEnv(extra = {}) {
         else env[key] = String(value);
     }
     return env;
+}
+
+// With CONFAB_TEST_POSTGRES (the folder of a cluster's socket) each server gets a database of its
+// own there; without it, SQLite's file in its folder.
+const CLUSTER = process.env.CONFAB_TEST_POSTGRES;
+
+function administer(program, ...args) {
+    const end = spawnSync(program, ['-h', CLUSTER, '-U', 'confab', ...args], { encoding: 'utf8' });
+    if (end.status !== 0) throw new Error(`${program}: ${end.error ?? end.stderr}`);
+}
+
+function makeDatabase() {
+    const name = `t${randomBytes(8).toString('hex')}`;
+    administer('createdb', name);
+    return name;
 }
 
 const alive = new Set();
@@ -119,6 +135,7 @@ export class Server {
         this.dir = dir ?? tempDir();
         this.dataDir = env.DATA_DIR ?? path.join(this.dir, 'data');
         this.extraEnv = env;
+        if (CLUSTER && this.ownsDir && !('DATABASE_URL' in env)) this.database = makeDatabase();
         this.args = args;
         this.wrapper = wrapper;
         this.port = 0;
@@ -128,6 +145,8 @@ export class Server {
     get env() {
         const env = { ...DEFAULTS, DATA_DIR: this.dataDir, ...this.extraEnv };
         if (!('PORT' in this.extraEnv)) env.PORT = this.port;
+        if (this.database)
+            env.DATABASE_URL = `postgres://confab@/${this.database}?host=${CLUSTER}`;
         return env;
     }
 
@@ -226,6 +245,7 @@ export class Server {
             assert.deepEqual(end, { code: 0, signal: null }, `exit:\n${this.log.slice(-2000)}`);
         } finally {
             if (this.ownsDir) removeDir(this.dir);
+            if (this.database) administer('dropdb', '--force', this.database);
         }
     }
 

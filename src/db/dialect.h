@@ -1,0 +1,34 @@
+/* SQL is written once, in what the engines have in common and words for the rest; a driver's table says
+ * what they are on its engine:
+ *
+ *     T_UUID ...   types of columns, in migrations
+ *     X_UUID ...   types to cast to; X_TEXT for parameters whose type nothing else tells
+ *     ?1, ?2, ...  parameters */
+#pragma once
+
+#include "base/arena.h"
+
+enum dialect_word {
+    T_UUID,
+    T_INT,
+    T_BOOL,
+    T_TIME,
+    T_TEXT,
+    T_KEY, /* a text that is compared byte by byte, and may be indexed */
+    T_BLOB32,
+    T_CLUSTERED, /* behind a table's columns: the primary key is the order of its rows */
+    X_UUID,
+    X_INT,
+    X_BOOL,
+    X_TIME,
+    X_TEXT,
+    DIALECT_WORDS
+};
+
+struct dialect {
+    const char *words[DIALECT_WORDS];
+    const char *parameter; /* what stands before a parameter's number */
+};
+
+/* Lives in `a`, with a zero byte behind it. Texts in quotes and comments stay as they are. */
+struct str dialect_expand(struct arena *a, const struct dialect *dialect, struct str sql);
