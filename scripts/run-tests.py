@@ -235,6 +235,52 @@ def stage_live_clang():
     return node_tests("live-clang", live_files(), "clang-asan")
 
 
+class Postgres:
+    """A cluster of its own in a temporary folder, reached by a socket in it; never one that happens
+    to run. Nothing is flushed: the tests that need that bring a cluster of their own."""
+
+    def __init__(self):
+        versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"),
+                          key=lambda path: int(path.parent.name))
+        self.programs = versions[-1] if versions else Path("/usr/bin")
+        self.folder = Path(tempfile.mkdtemp(prefix="confab-pg-"))
+        self.as_user = []
+        if os.geteuid() == 0:  # initdb refuses root
+            shutil.chown(self.folder, "postgres")
+            self.as_user = ["runuser", "-u", "postgres", "--"]
+
+    def run(self, program, *arguments):
+        return execute([*self.as_user, self.programs / program, "-D", self.folder / "data",
+                        *arguments], 2 * MINUTE, log="postgres-%s.out" % program)
+
+    def __enter__(self):
+        code, text = self.run("initdb", "--auth=trust", "--username=confab", "--encoding=UTF8",
+                              "--locale=C.UTF-8", "--no-sync")
+        if code == 0:
+            options = ("-c listen_addresses='' -c unix_socket_directories=%s "
+                       "-c max_connections=300 -c fsync=off" % self.folder)
+            code, text = self.run("pg_ctl", "-w", "-l", self.folder / "log", "-o", options, "start")
+        if code != 0:
+            self.__exit__()
+            raise RuntimeError("PostgreSQL does not start:\n" + tail(text))
+        return self
+
+    def __exit__(self, *_):
+        self.run("pg_ctl", "-m", "immediate", "stop")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def stage_postgres():
+    """tests/api and tests/live on PostgreSQL, with the gcc build; what only a file can show is
+    left out."""
+    try:
+        with Postgres() as cluster:
+            return node_tests("postgres", api_files() + live_files(), "gcc-asan",
+                              {"CONFAB_TEST_POSTGRES": str(cluster.folder)})
+    except RuntimeError as problem:
+        return Result(failed=1, details=str(problem))
+
+
 def stage_crash():
     """tests/crash: kill, restart, nothing lost, and the simulator's short form (its long one is
     `make crash`). One at a time: they load the machine themselves."""
@@ -413,6 +459,7 @@ STAGES = {
     "api-clang": stage_api_clang,
     "live": stage_live,
     "live-clang": stage_live_clang,
+    "postgres": stage_postgres,
     "crash": stage_crash,
     "collections": stage_collections,
     "fuzz": stage_fuzz,

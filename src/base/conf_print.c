@@ -127,6 +127,11 @@ void conf_print_values(const struct conf *conf, FILE *out)
         buf_printf(&b, "%s=", setting->name);
         if (setting->is_secret) {
             buf_str(&b, value.n > 0 ? STR("(set)") : STR("(not set)"));
+        } else if (setting->is_url && conf_is_server_url(buf_view(&value))) {
+            struct arena a;
+            arena_init(&a);
+            buf_str(&b, conf_without_password(&a, buf_view(&value)));
+            arena_fini(&a);
         } else {
             buf_str(&b, buf_view(&value));
         }

@@ -37,6 +37,7 @@ struct conf_setting {
     const char *choices; /* comma separated */
     const char *initial; /* a text as it would stand in the environment, in its final form */
     bool is_secret;      /* never printed, not even in an error */
+    bool is_url;         /* printed without the password in it */
     bool is_lower;       /* letters are made small */
     /* What is wrong with the text: "is empty"; NULL: nothing. */
     const char *(*problem)(struct str text);

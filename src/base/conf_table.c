@@ -56,7 +56,7 @@ const struct conf_setting conf_table[] = {
      .problem = conf_present_problem,
      .help = "Folder of the database and of the secret key; made when it is not there",
      .advice = "Set it to a folder such as ./data."},
-    {"DATABASE_URL", CONF_DATA, TEXT(database_url), .initial = "",
+    {"DATABASE_URL", CONF_DATA, TEXT(database_url), .initial = "", .is_url = true,
      .problem = conf_database_problem,
      .help = "sqlite:///relative/path, sqlite:////absolute/path or postgres://user:password@host/name; "
              "empty: DATA_DIR/confab.sqlite3",

@@ -1,6 +1,7 @@
 #include "serve/identify.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "chat/account.h"
 #include "chat/session.h"
 #include "crypto/hash.h"
@@ -143,6 +144,10 @@ static enum err identify_basic(struct req *r, struct str encoded)
                 base64_decode(r->arena, encoded, &decoded) && str_contains_byte(decoded, ':');
     if (!good) {
         r->detail = STR("Invalid basic header. Credentials not correctly base64 encoded.");
+        return ERR_AUTH_FAILED;
+    }
+    if (!utf8_valid(decoded, NULL) || str_contains_byte(decoded, '\0')) { /* no account has it */
+        r->detail = STR("Invalid username/password.");
         return ERR_AUTH_FAILED;
     }
     struct str password = decoded;
