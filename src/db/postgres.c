@@ -131,6 +131,23 @@ static enum err set_up(struct db *db)
     return e;
 }
 
+/* What durability rests on, and no client can ask for. */
+static void warn_if_unsafe(struct db *db)
+{
+    static const char *const settings[] = {"fsync", "full_page_writes"};
+    for (size_t i = 0; i < COUNT_OF(settings); i++) {
+        char sql[40];
+        snprintf(sql, sizeof(sql), "SHOW %s", settings[i]);
+        PGresult *result = PQexec(connection_of(db), sql);
+        if (PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 0), "on") != 0) {
+            log_warning("the database server has %s=off: a crash of it may lose acknowledged "
+                        "messages, or all of them",
+                        settings[i]);
+        }
+        PQclear(result);
+    }
+}
+
 static enum err connect_now(struct db *db)
 {
     struct session *session = db->prepared;
@@ -147,6 +164,9 @@ static enum err connect_now(struct db *db)
         return classify(db, NULL, "connect");
     }
     (void)PQsetNoticeReceiver(connection_of(db), say_nothing, NULL);
+    if (db->options.writes_steadily) {
+        warn_if_unsafe(db);
+    }
     return set_up(db);
 }
 

@@ -3,7 +3,6 @@
 // at what is not his is in the audit log exactly when it succeeded.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import {
@@ -18,7 +17,7 @@ import {
     sayMany,
 } from '../lib/client.mjs';
 import { NO_UUID, err, ids, invalid, notFound, ok, show } from '../lib/expect.mjs';
-import { run, sleep, startServer } from '../lib/server.mjs';
+import { sleep, startServer } from '../lib/server.mjs';
 
 const PARTICIPANTS_MAX = 6;
 const ROOT = '/api/conversations/';
@@ -38,13 +37,6 @@ async function undoneBatches() {
     const found = /^confab_write_batches_failed_total (\d+)$/m.exec(text);
     assert.ok(found, text);
     return Number(found[1]);
-}
-
-async function sql(text) {
-    const file = path.join(server.dataDir, 'confab.sqlite3');
-    const end = await run('sqlite3', ['-cmd', '.timeout 5000', file, text]);
-    assert.equal(end.code, 0, end.stderr);
-    return end.stdout.trim();
 }
 
 describe('a refused request has written nothing', () => {
@@ -229,8 +221,8 @@ describe('a refused request has written nothing', () => {
 
 describe('the audit log', () => {
     const rows = async (id) => {
-        const where = `hex(object_id) = upper('${id.replaceAll('-', '')}')`;
-        const text = await sql(`SELECT action FROM audit WHERE ${where} ORDER BY at`);
+        const where = `object_id = ${server.sqlId(id)}`;
+        const text = await server.sql(`SELECT action FROM audit WHERE ${where} ORDER BY at`);
         return text === '' ? [] : text.split('\n');
     };
 
@@ -300,7 +292,7 @@ describe('the audit log', () => {
 
     test('the list of all', async () => {
         const count = async () =>
-            Number(await sql("SELECT count(*) FROM audit WHERE action = 'conversation.list_all'"));
+            Number(await server.sql("SELECT count(*) FROM audit WHERE action = 'conversation.list_all'"));
         const before = await count();
         ok(await admin.get(ROOT, { all: 1 }));
         ok(await admin.get(`${ROOT}search/`, { all: 1, q: 'x' }));
@@ -343,11 +335,11 @@ describe('work that goes on behind the answer', () => {
         const last = await makeConversation(user, [other]);
         ok(await user.delete('/api/users/me/'), 204);
         ok(await user.get(of(last.id)), 401);
-        const mine = `user_id = x'${other.id.replaceAll('-', '')}'`;
+        const mine = `user_id = ${server.sqlId(other.id)}`;
         const owned = `SELECT count(*) FROM participant JOIN conversation c
             ON c.id = conversation_id WHERE ${mine} AND role = 'owner' AND participant_count = 1`;
-        for (let n = 0; n < 200 && Number(await sql(owned)) <= COUNT; n++) await sleep(50);
-        assert.equal(Number(await sql(owned)), COUNT + 1);
+        for (let n = 0; n < 200 && Number(await server.sql(owned)) <= COUNT; n++) await sleep(50);
+        assert.equal(Number(await server.sql(owned)), COUNT + 1);
         const body = ok(await other.get(of(last.id)));
         assert.deepEqual(
             body.participants.map((row) => [row.id, row.role]),

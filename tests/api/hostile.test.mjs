@@ -9,7 +9,7 @@ import { describe, test } from 'node:test';
 
 import { anonymous, eventually, makeConversation, raw, register } from '../lib/client.mjs';
 import { err, invalid, ok, unauthorized } from '../lib/expect.mjs';
-import { run, startServer } from '../lib/server.mjs';
+import { ON_FILE, run, startServer } from '../lib/server.mjs';
 
 const MIB = 1 << 20;
 const PAGE = 4096; // of SQLite
@@ -156,7 +156,7 @@ describe('SIGTERM', () => {
     });
 });
 
-test('a database that was removed or replaced: nothing is stored that would be lost', async (t) => {
+test('a database that was removed or replaced: nothing is stored that would be lost', ON_FILE, async (t) => {
     const server = await start(t);
     const user = await register(server);
     const file = path.join(server.dataDir, 'confab.sqlite3');
@@ -183,7 +183,7 @@ test('a database that was removed or replaced: nothing is stored that would be l
     assert.equal(ok(list).count, 2);
 });
 
-test('a database that was replaced is not read by who has not read before', async (t) => {
+test('a database that was replaced is not read by who has not read before', ON_FILE, async (t) => {
     const server = await start(t, { env: { HTTP_THREADS: '16' } });
     const user = await register(server);
     const file = path.join(server.dataDir, 'confab.sqlite3');
@@ -206,7 +206,7 @@ test('a database that was replaced is not read by who has not read before', asyn
     assert.match(server.log, /was replaced/);
 });
 
-test('a damaged database is unavailable, and the log says what it is', async (t) => {
+test('a damaged database is unavailable, and the log says what it is', ON_FILE, async (t) => {
     const server = await start(t);
     const user = await register(server);
     const file = path.join(server.dataDir, 'confab.sqlite3');

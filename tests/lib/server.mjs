@@ -44,6 +44,9 @@ export function cleanEnv(extra = {}) {
 // own there; without it, SQLite's file in its folder.
 const CLUSTER = process.env.CONFAB_TEST_POSTGRES;
 
+// For tests of what only a file can show.
+export const ON_FILE = { skip: CLUSTER ? 'the database is no file' : false };
+
 function administer(program, ...args) {
     const end = spawnSync(program, ['-h', CLUSTER, '-U', 'confab', ...args], { encoding: 'utf8' });
     if (end.status !== 0) throw new Error(`${program}: ${end.error ?? end.stderr}`);
@@ -262,6 +265,26 @@ export class Server {
         if (env) this.extraEnv = { ...this.extraEnv, ...env };
         if (wrapper) this.wrapper = wrapper;
         return this.start();
+    }
+
+    // The command line of the engine's own shell.
+    get shell() {
+        return this.database
+            ? ['psql', '-XAtq', '-h', CLUSTER, '-U', 'confab', this.database]
+            : ['sqlite3', '-cmd', '.timeout 5000', path.join(this.dataDir, 'confab.sqlite3')];
+    }
+
+    async sql(text) {
+        const [program, ...args] = this.shell;
+        const end = await run(program, args, { input: `${text};\n` });
+        assert.equal(end.stderr, '', text);
+        assert.equal(end.code, 0, text);
+        return end.stdout.trim();
+    }
+
+    // An id in the words of the engine.
+    sqlId(id) {
+        return this.database ? `'${id}'` : `x'${id.replaceAll('-', '')}'`;
     }
 
     cli(args, { env = {}, ...options } = {}) {

@@ -8,7 +8,7 @@ import { makeConversation, register, say } from '../lib/client.mjs';
 import { ok } from '../lib/expect.mjs';
 import { KINDS, closing, connect, cursorOf, listen, page, poll, settled } from '../lib/live.mjs';
 import { Mirror, assertConverged } from '../lib/mirror.mjs';
-import { removeDir, run, startServer, tempDir } from '../lib/server.mjs';
+import { ON_FILE, removeDir, run, startServer, tempDir } from '../lib/server.mjs';
 
 const FILE = 'confab.sqlite3';
 
@@ -226,7 +226,7 @@ test('a second server on the database does not start, and the first goes on', as
     }
 });
 
-describe('after the database was rolled back', () => {
+describe('after the database was rolled back', ON_FILE, () => {
     const files = (server) =>
         ['', '-wal', '-shm'].map((end) => path.join(server.dataDir, FILE + end));
 
