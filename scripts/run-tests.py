@@ -175,14 +175,14 @@ def tap_counts(text):
                   count.get("skipped", 0) + count.get("todo", 0))
 
 
-def node_tests(label, files, variant, env=None, concurrency=WORKERS):
-    """Black-box tests with the server of a build."""
+def node_tests(label, files, variant, env=None, concurrency=WORKERS, within=()):
+    """Black-box tests with the server of a build. `within`: a script that runs the rest."""
     result = build(variant)
     if result.failed or not files:
         return result if result.failed else Result()
     tap, spec = LOGS / (label + ".tap"), LOGS / (label + ".spec")
     code, text = execute(
-        ["node", "--test", "--test-concurrency=%d" % concurrency,
+        ["node", *within, "--test", "--test-concurrency=%d" % concurrency,
          "--test-reporter=tap", "--test-reporter-destination=" + str(tap),
          "--test-reporter=spec", "--test-reporter-destination=" + str(spec), *files],
         15 * MINUTE, {"CONFAB_BIN": str(BUILD / variant / "src" / "confab"), **(env or {})},
@@ -235,52 +235,12 @@ def stage_live_clang():
     return node_tests("live-clang", live_files(), "clang-asan")
 
 
-class Postgres:
-    """A cluster of its own in a temporary folder, reached by a socket in it; never one that happens
-    to run. Nothing is flushed: the tests that need that bring a cluster of their own."""
-
-    def __init__(self):
-        versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"),
-                          key=lambda path: int(path.parent.name))
-        self.programs = versions[-1] if versions else Path("/usr/bin")
-        self.folder = Path(tempfile.mkdtemp(prefix="confab-pg-"))
-        self.as_user = []
-        if os.geteuid() == 0:  # initdb refuses root
-            shutil.chown(self.folder, "postgres")
-            self.as_user = ["runuser", "-u", "postgres", "--"]
-
-    def run(self, program, *arguments):
-        return execute([*self.as_user, self.programs / program, "-D", self.folder / "data",
-                        *arguments], 2 * MINUTE, log="postgres-%s.out" % program)
-
-    def __enter__(self):
-        code, text = self.run("initdb", "--auth=trust", "--username=confab", "--encoding=UTF8",
-                              "--locale=C.UTF-8", "--no-sync")
-        if code == 0:
-            options = ("-c listen_addresses='' -c unix_socket_directories=%s "
-                       "-c max_connections=300 -c fsync=off" % self.folder)
-            code, text = self.run("pg_ctl", "-w", "-l", self.folder / "log", "-o", options, "start")
-        if code != 0:
-            self.__exit__()
-            raise RuntimeError("PostgreSQL does not start:\n" + tail(text))
-        return self
-
-    def __exit__(self, *_):
-        self.run("pg_ctl", "-m", "immediate", "stop")
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
 def stage_postgres():
     """tests/api and tests/live on PostgreSQL, with the gcc build. Commands and settings are SQLite's
     there too: those tests bring their own files."""
     files = [path for path in api_files() + live_files()
              if path.name not in ("cli.test.mjs", "config.test.mjs")]
-    try:
-        with Postgres() as cluster:
-            return node_tests("postgres", files, "gcc-asan",
-                              {"CONFAB_TEST_POSTGRES": str(cluster.folder)})
-    except RuntimeError as problem:
-        return Result(failed=1, details=str(problem))
+    return node_tests("postgres", files, "gcc-asan", within=["tests/lib/postgres.mjs", "node"])
 
 
 def stage_crash():

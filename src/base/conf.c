@@ -377,7 +377,7 @@ static void derive(struct conf *conf, struct arena *a)
 void conf_init(struct conf *conf)
 {
     *conf = (struct conf){.database_path = "./data/confab.sqlite3",
-                           .database_name = "./data/confab.sqlite3"};
+                          .database_name = "./data/confab.sqlite3"};
     for (size_t i = 0; i < conf_table_count; i++) {
         conf_set_default(conf, &conf_table[i]);
         conf->sources[i] = "default";

@@ -144,7 +144,8 @@ struct str conf_without_password(struct arena *a, struct str url)
     struct str user = STR("");
     if (at != NULL) {
         struct str login = {host.p, (size_t)(at - host.p)};
-        user = arena_printf(a, "%.*s@", STR_ARG(str_cut(&login, ':')));
+        struct str name = str_cut(&login, ':');
+        user = arena_printf(a, "%.*s@", STR_ARG(name));
         host = (struct str){at + 1, host.n - (size_t)(at + 1 - host.p)};
     }
     return arena_printf(a, "%.*s://%.*s%.*s", STR_ARG(scheme), STR_ARG(user), STR_ARG(host));

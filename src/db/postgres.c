@@ -50,7 +50,7 @@ struct statement {
 struct session {
     char *url;
     int64_t changes;
-    int64_t changed; /* rows of the last statement */
+    int64_t changed;  /* rows of the last statement */
     int64_t retry_us; /* steady clock: no sooner is it tried to connect again; 0: at once */
     int64_t retry_ms;
     struct statement statements[]; /* options.queries.count of them */
@@ -404,10 +404,9 @@ static enum err execute(struct db *db, int query, const struct parameters *p, PG
 {
     const struct session *session = db->prepared;
     char name[16];
-    PGresult *result =
-        PQexecPrepared(connection_of(db), name_of(query, name),
-                       session->statements[query].parameter_count, p->values, p->sizes, p->formats,
-                       1);
+    PGresult *result = PQexecPrepared(connection_of(db), name_of(query, name),
+                                      session->statements[query].parameter_count, p->values,
+                                      p->sizes, p->formats, 1);
     ExecStatusType status = PQresultStatus(result);
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
         enum err e = classify(db, result, db->options.queries.name[query]);
@@ -432,8 +431,8 @@ static enum err postgres_query(struct db *db, int query, const struct db_val *ar
         const struct db_val absent = V_NULL;
         const struct db_val *value = (size_t)i < count ? &args[i] : &absent;
         if (!bind(&p, i, value, statement->types[i])) {
-            log_error("parameter %d has another type (oid %u) query=%s", i + 1,
-                      statement->types[i], db->options.queries.name[query]);
+            log_error("parameter %d has another type (oid %u) query=%s", i + 1, statement->types[i],
+                      db->options.queries.name[query]);
             e = ERR_INTERNAL;
         }
     }
@@ -501,8 +500,7 @@ static enum err postgres_begin(struct db *db, bool for_writing)
     if (e != ERR_OK) {
         return e;
     }
-    snprintf(sql, sizeof(sql),
-             "BEGIN ISOLATION LEVEL %s; SET LOCAL statement_timeout TO %" PRId64,
+    snprintf(sql, sizeof(sql), "BEGIN ISOLATION LEVEL %s; SET LOCAL statement_timeout TO %" PRId64,
              for_writing ? "READ COMMITTED, READ WRITE" : "REPEATABLE READ, READ ONLY",
              time_left_ms(db));
     e = run(db, sql, NULL);

@@ -237,10 +237,10 @@ static void keeps_secrets(void **state)
     assert_null(memmem(f->error.p, f->error.n, secret, 4));
     assert_false(load(f, "", ENV("SECRET_KEY=$hush")));
     assert_null(memmem(f->error.p, f->error.n, secret, 4));
-    assert_false(load(f, "", ENV("DATABASE_URL=postgres://user:hush@db/x")));
+    assert_false(load(f, "", ENV("DATABASE_URL=mysql://user:hush@db/x")));
     assert_null(memmem(f->error.p, f->error.n, secret, 4));
 
-    assert_loads(f, "", ENV("SECRET_KEY= hush "));
+    assert_loads(f, "", ENV("SECRET_KEY= hush ", "DATABASE_URL=postgres://user:hush@db/x"));
     assert_string_equal(f->conf.secret_key, " hush ");
     char *text = NULL;
     size_t n = 0;
@@ -250,6 +250,7 @@ static void keeps_secrets(void **state)
     assert_int_equal(fclose(out), 0);
     assert_null(strstr(text, secret));
     assert_non_null(strstr(text, "SECRET_KEY=(set)  # the environment\n"));
+    assert_non_null(strstr(text, "DATABASE_URL=postgres://user@db/x  # the environment\n"));
     assert_non_null(strstr(text, "\nTHROTTLE_LOGIN=20/min  # default\n"));
     free(text);
 }
@@ -396,11 +397,32 @@ static void finds_the_database(void **state)
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         assert_false(load(f, arena_printf(&f->a, "--database-url %s", bad[i]).p, NULL));
     }
-    assert_refuses(f, "", ENV("DATABASE_URL=postgres://u:p@h/db"),
-                   "DATABASE_URL (from the environment): \"postgres://\" is a database that is not "
-                   "built in yet, only SQLite is. Set it to sqlite:////path/to/confab.sqlite3, or "
+    assert_refuses(f, "", ENV("DATABASE_URL=mysql://u:p@h/db"),
+                   "DATABASE_URL (from the environment): \"mysql://\" is a database that is not "
+                   "built in yet, only SQLite and PostgreSQL are. Set it to "
+                   "sqlite:////path/to/confab.sqlite3 or postgres://user:password@host/name, or "
                    "leave it empty for DATA_DIR/confab.sqlite3.");
-    assert_false(load(f, "--database-url mysql://u:p@h/db", NULL));
+}
+
+static void finds_the_database_server(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *url;
+        const char *name; /* without the password */
+    } good[] = {
+        {"postgres://u:p@h/db", "postgres://u@h/db"},
+        {"postgresql://h:5433/db", "postgresql://h:5433/db"},
+        {"postgres://u:a@b:c@h/db", "postgres://u@h/db"},
+        {"postgres:///db?host=/run/postgresql&password=p", "postgres:///db"},
+        {"postgres://", "postgres://"},
+    };
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        assert_loads(f, arena_printf(&f->a, "--database-url %s", good[i].url).p, NULL);
+        assert_null(f->conf.database_path);
+        assert_string_equal(f->conf.database_url, good[i].url);
+        assert_string_equal(f->conf.database_name, good[i].name);
+    }
 }
 
 static void uses_the_named_file(void **state)
@@ -567,6 +589,7 @@ int main(void)
         CONF_TEST(reads_lists),
         CONF_TEST(reads_text),
         CONF_TEST(finds_the_database),
+        CONF_TEST(finds_the_database_server),
         CONF_TEST(uses_the_named_file),
         CONF_TEST(follows_proxied_values),
         CONF_TEST(the_last_line_counts),

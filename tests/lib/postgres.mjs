@@ -1,0 +1,107 @@
+// A PostgreSQL cluster of its own in a temporary folder, reached by a socket in it; never one that
+// happens to run.
+//
+//     node tests/lib/postgres.mjs node --test tests/api/users.test.mjs
+//
+// runs a command with CONFAB_TEST_POSTGRES set, so that its servers store there (server.mjs).
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { removeDir, tempDir } from './server.mjs';
+
+const DEBIAN = '/usr/lib/postgresql';
+
+// Where Debian has the programs that are in nobody's path.
+function findPrograms() {
+    if (!fs.existsSync(DEBIAN)) return '';
+    const versions = fs.readdirSync(DEBIAN).sort((a, b) => Number(b) - Number(a));
+    return path.join(DEBIAN, versions[0] ?? '', 'bin/');
+}
+
+export class Cluster {
+    // `isSafe`: commits are flushed, as they are in production; what does not die needs it not.
+    constructor({ isSafe = false } = {}) {
+        this.programs = findPrograms();
+        this.folder = tempDir('confab-pg-');
+        this.data = path.join(this.folder, 'data');
+        this.isRoot = process.geteuid() === 0; // initdb refuses root
+        if (this.isRoot) this.must(['chown', 'postgres', this.folder]);
+        this.settings = [
+            "listen_addresses=''",
+            `unix_socket_directories=${this.folder}`,
+            'max_connections=300',
+            `fsync=${isSafe ? 'on' : 'off'}`,
+        ];
+        const wishes = ['--encoding=UTF8', '--locale=C.UTF-8', '--auth=trust', '--no-sync'];
+        this.run('initdb', '-D', this.data, '--username=confab', ...wishes);
+    }
+
+    must([program, ...args]) {
+        const stdio = ['ignore', 'pipe', 'pipe'];
+        const end = spawnSync(program, args, { encoding: 'utf8', stdio });
+        if (end.status !== 0) throw new Error(`${program} ${args}: ${end.error ?? end.stderr}`);
+        return end.stdout;
+    }
+
+    run(program, ...args) {
+        const user = this.isRoot ? ['runuser', '-u', 'postgres', '--'] : [];
+        return this.must([...user, this.programs + program, ...args]);
+    }
+
+    start() {
+        const options = this.settings.map((one) => `-c ${one}`).join(' ');
+        const log = path.join(this.folder, 'log');
+        this.run('pg_ctl', '-D', this.data, '-w', '-l', log, '-o', options, 'start');
+        return this;
+    }
+
+    // All its processes at once, as in a power cut.
+    kill() {
+        const file = path.join(this.data, 'postmaster.pid');
+        const pid = Number(fs.readFileSync(file, 'utf8').split('\n')[0]);
+        const children = spawnSync('pgrep', ['-P', `${pid}`], { encoding: 'utf8' }).stdout;
+        for (const one of [pid, ...children.trim().split('\n').map(Number)]) {
+            try {
+                process.kill(one, 'SIGKILL');
+            } catch {
+                // it went with its parent
+            }
+        }
+        for (let tries = 0; this.isAlive(pid) && tries < 500; tries++) this.must(['sleep', '0.01']);
+        fs.rmSync(file, { force: true });
+    }
+
+    isAlive(pid) {
+        try {
+            process.kill(pid, 0);
+            return true;
+        } catch {
+            return false;
+        }
+    }
+
+    stop() {
+        try {
+            this.run('pg_ctl', '-D', this.data, '-m', 'immediate', 'stop');
+        } catch {
+            // it was not running
+        }
+        removeDir(this.folder);
+    }
+}
+
+function main(command) {
+    const cluster = new Cluster();
+    try {
+        cluster.start();
+        const env = { ...process.env, CONFAB_TEST_POSTGRES: cluster.folder };
+        const end = spawnSync(command[0], command.slice(1), { env, stdio: 'inherit' });
+        process.exitCode = end.status ?? 1;
+    } finally {
+        cluster.stop();
+    }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) main(process.argv.slice(2));
