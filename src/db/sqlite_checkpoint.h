@@ -20,8 +20,8 @@ enum {
 
 struct checkpointer;
 
-/* Takes the place of `writer`'s automatic checkpoints; busy_timeout_ms: what it has set for itself. NULL, with a line in the log: it cannot, and they
- * go on as they were. */
+/* Takes the place of `writer`'s automatic checkpoints; busy_timeout_ms: what it has set for itself.
+ * NULL, with a line in the log: it cannot, and they go on as they were. */
 struct checkpointer *checkpointer_start(sqlite3 *writer, int busy_timeout_ms);
 /* Before `writer` is closed. NULL is fine. */
 void checkpointer_stop(struct checkpointer *checkpointer);
