@@ -148,6 +148,16 @@ static void warn_if_unsafe(struct db *db)
     }
 }
 
+/* Of two servers on one database each would take the other for its next life: the second waits as
+ * long as for any lock, and that is ERR_BUSY. Held as long as the connection lives. */
+static enum err claim(struct db *db)
+{
+    PGresult *result = PQexec(connection_of(db), "SELECT pg_advisory_lock(7165063302)");
+    enum err e = PQresultStatus(result) == PGRES_TUPLES_OK ? ERR_OK : classify(db, result, "claim");
+    PQclear(result);
+    return e;
+}
+
 static enum err connect_now(struct db *db)
 {
     struct session *session = db->prepared;
@@ -164,10 +174,16 @@ static enum err connect_now(struct db *db)
         return classify(db, NULL, "connect");
     }
     (void)PQsetNoticeReceiver(connection_of(db), say_nothing, NULL);
-    if (db->options.writes_steadily) {
+    enum err e = set_up(db);
+    if (e == ERR_OK && db->options.writes_steadily) {
         warn_if_unsafe(db);
+        e = claim(db);
     }
-    return set_up(db);
+    if (e != ERR_OK) {
+        PQfinish(connection_of(db)); /* half set up it is of no use */
+        db->handle = NULL;
+    }
+    return e;
 }
 
 static enum err connect_if_lost(struct db *db)
@@ -201,7 +217,8 @@ static enum err postgres_open(struct db *db, const char *url, struct arena *a, s
     enum err e = session->url != NULL ? connect_now(db) : ERR_INTERNAL;
     if (e != ERR_OK) {
         struct str why = str_trim(str_of(PQerrorMessage(connection_of(db))));
-        *problem = arena_printf(a, "Cannot use the database: %.*s.", STR_ARG(why));
+        *problem = e == ERR_BUSY ? STR("Another server runs on this database.")
+                                 : arena_printf(a, "Cannot use the database: %.*s.", STR_ARG(why));
     }
     return e;
 }
