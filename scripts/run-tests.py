@@ -230,17 +230,12 @@ def stage_live():
     return node_tests("live", live_files(), "gcc-asan")
 
 
-def stage_live_clang():
-    """The same tests with the clang build."""
-    return node_tests("live-clang", live_files(), "clang-asan")
-
-
 def stage_postgres():
-    """tests/api and tests/live on PostgreSQL, with the gcc build. Commands and settings are SQLite's
+    """tests/api and tests/live on PostgreSQL, with the clang build. Commands and settings are SQLite's
     there too: those tests bring their own files."""
     files = [path for path in api_files() + live_files()
              if path.name not in ("cli.test.mjs", "config.test.mjs")]
-    return node_tests("postgres", files, "gcc-asan", within=["tests/lib/postgres.mjs", "node"])
+    return node_tests("postgres", files, "clang-asan", within=["tests/lib/postgres.mjs", "node"])
 
 
 def stage_crash():
@@ -420,7 +415,6 @@ STAGES = {
     "api": stage_api,
     "api-clang": stage_api_clang,
     "live": stage_live,
-    "live-clang": stage_live_clang,
     "postgres": stage_postgres,
     "crash": stage_crash,
     "collections": stage_collections,
