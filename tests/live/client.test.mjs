@@ -10,7 +10,7 @@ import { WebSocket } from 'ws';
 import { Confab, ConfabError, MemoryStore } from '../../web/confab.js';
 import { login, makeConversation, register, say, sayMany, unique } from '../lib/client.mjs';
 import { ok } from '../lib/expect.mjs';
-import { sleep, startServer } from '../lib/server.mjs';
+import { ON_FILE, sleep, startServer } from '../lib/server.mjs';
 
 const WAIT_MS = 40_000; // a bound for tests that would else hang; no claim about time
 const HASTE = 0.1; // of the usual back-off
@@ -717,7 +717,7 @@ describe('a server of its own', () => {
 
     // The cursor is older than the copy, so the server takes it; what came after has not happened.
     for (const transport of ['ws', 'sse', 'poll']) {
-        test(`${transport}: a backup put in the place of the database`, async (t) => {
+        test(`${transport}: a backup put in the place of the database`, ON_FILE, async (t) => {
             const own = await startServer();
             t.after(() => own.stop());
             const [ann, bob] = [await register(own), await register(own)];
