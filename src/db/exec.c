@@ -426,9 +426,6 @@ static void pool_start(struct exec *exec, struct pool *pool,
 
 static void pool_stop(struct pool *pool)
 {
-    if (pool->exec == NULL) {
-        return;
-    }
     queue_stop(&pool->works);
     for (int64_t i = 0; i < pool->started; i++) {
         pthread_join(pool->threads[i], NULL);
@@ -470,10 +467,11 @@ enum err exec_new(const struct exec_options *options, struct exec **out, struct 
     if (pthread_create(&exec->writer_thread, NULL, writer_main, exec) != 0) {
         abort();
     }
+    if (exec_reads_here(exec)) {
+        exec->options.pools[EXEC_READS].threads = 0; /* nothing is queued there */
+    }
     for (size_t i = 0; i < EXEC_POOL_COUNT; i++) {
-        if (i != EXEC_READS || !exec_reads_here(exec)) {
-            pool_start(exec, &exec->pools[i], &exec->options.pools[i]);
-        }
+        pool_start(exec, &exec->pools[i], &exec->options.pools[i]);
     }
     *out = exec;
     return ERR_OK;
@@ -503,9 +501,7 @@ void exec_free(struct exec *exec)
     db_close(exec->writer);
     queue_fini(&exec->writes);
     for (size_t i = 0; i < EXEC_POOL_COUNT; i++) {
-        if (exec->pools[i].exec != NULL) {
-            queue_fini(&exec->pools[i].works);
-        }
+        queue_fini(&exec->pools[i].works);
     }
     free(exec);
 }
@@ -571,7 +567,6 @@ void exec_stats_get(struct exec *exec, struct exec_stats *out)
         .failed_batches = atomic_load(&exec->failed_batches),
     };
     for (size_t i = 0; i < EXEC_POOL_COUNT; i++) {
-        struct pool *pool = &exec->pools[i];
-        out->pool_queued[i] = pool->exec != NULL ? queue_length(&pool->works) : 0;
+        out->pool_queued[i] = queue_length(&exec->pools[i].works);
     }
 }

@@ -109,6 +109,20 @@ static enum err classify(struct db *db, const PGresult *result, const char *what
     return e;
 }
 
+/* Of statements whose rows do not matter; more than one with ';' between them. */
+static enum err run(struct db *db, const char *sql, const char *want)
+{
+    PGresult *result = PQexec(connection_of(db), sql);
+    enum err e = ERR_OK;
+    if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK) {
+        e = classify(db, result, sql);
+    } else if (want != NULL && strcmp(PQcmdStatus(result), want) != 0) {
+        e = ERR_INTERNAL; /* COMMIT of a transaction that had failed */
+    }
+    PQclear(result);
+    return e;
+}
+
 /* --- connecting ---------------------------------------------------------------------------- */
 
 static void say_nothing(void *context, const PGresult *result)
@@ -125,10 +139,7 @@ static enum err set_up(struct db *db)
              "SET client_encoding TO 'UTF8'; SET timezone TO 'UTC'; SET lock_timeout TO %" PRId64
              "; SET synchronous_commit TO on; SET default_transaction_read_only TO %s",
              db->options.busy_timeout_ms, db->options.read_only ? "on" : "off");
-    PGresult *result = PQexec(connection_of(db), sql);
-    enum err e = PQresultStatus(result) == PGRES_COMMAND_OK ? ERR_OK : classify(db, result, "set");
-    PQclear(result);
-    return e;
+    return run(db, sql, NULL);
 }
 
 /* What durability rests on, and no client can ask for. */
@@ -152,10 +163,7 @@ static void warn_if_unsafe(struct db *db)
  * long as for any lock, and that is ERR_BUSY. Held as long as the connection lives. */
 static enum err claim(struct db *db)
 {
-    PGresult *result = PQexec(connection_of(db), "SELECT pg_advisory_lock(7165063302)");
-    enum err e = PQresultStatus(result) == PGRES_TUPLES_OK ? ERR_OK : classify(db, result, "claim");
-    PQclear(result);
-    return e;
+    return run(db, "SELECT pg_advisory_lock(7165063302)", NULL);
 }
 
 static enum err connect_now(struct db *db)
@@ -484,20 +492,6 @@ static enum err postgres_end(struct db_rows *rows)
 }
 
 /* --- transactions -------------------------------------------------------------------------- */
-
-/* Of statements without rows; more than one with ';' between them. */
-static enum err run(struct db *db, const char *sql, const char *want)
-{
-    PGresult *result = PQexec(connection_of(db), sql);
-    enum err e = ERR_OK;
-    if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK) {
-        e = classify(db, result, sql);
-    } else if (want != NULL && strcmp(PQcmdStatus(result), want) != 0) {
-        e = ERR_INTERNAL; /* COMMIT of a transaction that had failed */
-    }
-    PQclear(result);
-    return e;
-}
 
 static bool postgres_in_transaction(struct db *db)
 {
