@@ -107,7 +107,8 @@ static void add_tailer(struct buf *out, struct sync *sync)
     add_number(out, "confab_tailer_batches_total", "counter", "Runs of commits passed on.",
                stats.batches);
     add_number(out, "confab_tailer_changes_total", "counter", "Changes in them.", stats.changes);
-    add_number(out, "confab_tailer_lag", "gauge", "Commits that it had to pass on at its last look.", stats.lag);
+    add_number(out, "confab_tailer_lag", "gauge",
+               "Commits that it had to pass on at its last look.", stats.lag);
 }
 
 /* 0: no such file. */

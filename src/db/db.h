@@ -69,7 +69,8 @@ struct db_options {
 };
 
 /* `url`: "sqlite:" and a file path, or "postgres://..." as libpq has it
- * (https://www.postgresql.org/docs/15/libpq-connect.html, 34.1.1.2). On failure *problem (in `a`) says in one sentence what is wrong. */
+ * (https://www.postgresql.org/docs/15/libpq-connect.html, 34.1.1.2). On failure *problem (in `a`) says
+ * in one sentence what is wrong. */
 enum err db_open(const char *url, const struct db_options *options, struct db **out,
                  struct arena *a, struct str *problem) CHECKED;
 void db_close(struct db *db);
