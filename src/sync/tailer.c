@@ -32,6 +32,8 @@ struct waiting_read {
     int64_t stamp;
 };
 
+enum asked { ASKED_NOT, ASKED, ASKED_AND_ANSWERED };
+
 struct tailer {
     struct exec *exec;
     struct hub *hub;
@@ -50,8 +52,8 @@ struct tailer {
     size_t read_cap;
     int64_t reads_due_us; /* steady clock */
 
-    struct work nudge; /* makes a writer look what database it is */
-    atomic_bool is_nudging;
+    struct work question; /* to a writer: what database is this? */
+    atomic_int asked;     /* enum asked */
     atomic_int_fast64_t batches;
     atomic_int_fast64_t changes;
     atomic_int_fast64_t lag;
@@ -69,7 +71,8 @@ struct step {
     struct arena *arena;
     struct task *tasks;
     size_t task_count;
-    bool is_bare; /* too much to make frames of */
+    bool is_answered; /* before this snapshot began */
+    bool is_bare;     /* too much to make frames of */
     struct live_event *events;
     size_t event_count;
     size_t event_cap;
@@ -439,30 +442,34 @@ static void drop_events(struct step *step)
 
 /* --- another life of the database ------------------------------------------------------------ */
 
-static enum err nudge_run(struct work *work, struct db *db)
+static enum err question_run(struct work *work, struct db *db)
 {
     (void)work;
     (void)db;
     return ERR_OK;
 }
 
-static void nudge_done(struct work *work, enum err e, bool batch_failed)
+static void question_done(struct work *work, enum err e, bool batch_failed)
 {
     struct tailer *tailer = work->context;
-    (void)e;
     (void)batch_failed;
-    atomic_store(&tailer->is_nudging, false);
+    atomic_store(&tailer->asked, e == ERR_OK ? ASKED_AND_ANSWERED : ASKED_NOT);
+    if (e == ERR_OK) {
+        tailer_poke(tailer);
+    }
 }
 
-/* Nobody writes, so nobody has seen that the database is another one. */
-static void nudge(struct tailer *tailer)
+/* Once a writer has begun a transaction, the life that its database is in is written down, also if
+ * nobody has written since it is another one. */
+static void ask(struct tailer *tailer)
 {
-    if (atomic_exchange(&tailer->is_nudging, true)) {
+    int not_yet = ASKED_NOT;
+    if (!atomic_compare_exchange_strong(&tailer->asked, &not_yet, ASKED)) {
         return;
     }
-    tailer->nudge = (struct work){.run = nudge_run, .done = nudge_done, .context = tailer};
-    if (!exec_write(tailer->exec, &tailer->nudge)) {
-        atomic_store(&tailer->is_nudging, false);
+    tailer->question = (struct work){.run = question_run, .done = question_done, .context = tailer};
+    if (!exec_write(tailer->exec, &tailer->question)) {
+        atomic_store(&tailer->asked, ASKED_NOT);
     }
 }
 
@@ -471,14 +478,15 @@ static void nudge(struct tailer *tailer)
 static enum err follow(struct step *step, struct uuid incarnation, const struct position *present)
 {
     struct tailer *tailer = step->tailer;
-    bool holds = true;
-    if (uuid_eq(incarnation, tailer->incarnation)) {
-        if (!position_covers(present, &tailer->at)) {
-            nudge(tailer);
-            return ERR_UNAVAILABLE;
-        }
+    bool holds = false;
+    if (uuid_eq(incarnation, tailer->incarnation) && position_covers(present, &tailer->at)) {
         return ERR_OK;
     }
+    if (!step->is_answered) {
+        ask(tailer);
+        return ERR_UNAVAILABLE;
+    }
+    atomic_store(&tailer->asked, ASKED_NOT);
     enum err e = store_incarnation_holds(step->db, tailer->incarnation, &tailer->at, &holds);
     if (e != ERR_OK) {
         return e;
@@ -534,6 +542,7 @@ static void step(struct tailer *tailer)
     struct uuid life = tailer->incarnation;
     size_t waiting = tailer->read_count;
     size_t count = 0;
+    step.is_answered = atomic_load(&tailer->asked) == ASKED_AND_ANSWERED;
     enum err e = exec_read_begin(tailer->exec, &step.db);
     if (e != ERR_OK) {
         return;

@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import { anonymous, eventually, makeConversation, register, walk } from '../lib/client.mjs';
 import { openSocket } from '../lib/live.mjs';
 import { Cluster } from '../lib/postgres.mjs';
-import { Server, removeDir, runCli, sleep, tempDir } from '../lib/server.mjs';
+import { Server, sleep } from '../lib/server.mjs';
 
 const KILLS = 5;
 const WRITERS = 8;
@@ -40,15 +40,6 @@ async function sendSurely(user, conversation_id, content, seen) {
         await sleep(20);
     }
 }
-
-test('a second server on the database does not start', async () => {
-    const dir = tempDir();
-    const env = { ...server.env, DATA_DIR: dir, PORT: 0, DB_BUSY_TIMEOUT_MS: 300 };
-    const end = await runCli(['serve'], { env });
-    removeDir(dir);
-    assert.equal(end.code, 1, end.stderr);
-    assert.match(end.stderr, /Another server runs on this database\./);
-});
 
 const toldBy = (socket) =>
     new Set(socket.frames.filter((one) => one.type === 'message').map((one) => one.message.id));

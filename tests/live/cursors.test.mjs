@@ -216,7 +216,7 @@ test('a second server on the database does not start, and the first goes on', as
     for (const PORT of [server.port, '0']) {
         const second = await server.cli(['serve'], { env: { PORT } });
         assert.notEqual(second.code, 0);
-        assert.match(second.stderr, /Another server runs on this database/);
+        assert.match(second.stderr, /Another server (runs on this database|uses this DATA_DIR)/);
     }
     await say(owner, c, 'after it');
     const young = await cursorOf(member);
