@@ -86,6 +86,11 @@ void sync_poke(int64_t stamp, void *context)
 {
     struct sync *sync = context;
     mark_raise(sync->mark, &(struct position){{stamp}}); /* who wrote is told before the others */
+    sync_look(sync);
+}
+
+void sync_look(struct sync *sync)
+{
     struct tailer *tailer = atomic_load(&sync->tailer);
     if (tailer != NULL) {
         tailer_poke(tailer);

@@ -25,6 +25,7 @@ struct live_test {
     size_t subscribe_count;
     int64_t extend_us;            /* the same */
     char presence[LIVE_TEST_MAX]; /* "+1-1": the user's first byte */
+    char here[LIVE_TEST_MAX];     /* the same, of this node alone */
 };
 
 extern const struct uuid live_test_incarnation;
