@@ -21,6 +21,7 @@ struct peer {
     int64_t heard_ms;  /* steady clock */
     int64_t heard_us;  /* wall clock */
     uint32_t round;    /* of the list that is being told, or was last */
+    bool is_listing;   /* and none of it was missed */
     struct map users;
 };
 
@@ -123,6 +124,10 @@ static void note_gone(struct peers *peers, struct peer *peer, struct uuid user_i
 static void end_list(struct peers *peers, struct peer *peer)
 {
     struct uuid *ids = NULL;
+    if (!peer->is_listing) {
+        return;
+    }
+    peer->is_listing = false;
     size_t count = take_users(peer, false, &ids);
     for (size_t i = 0; i < count; i++) {
         peers->options.gone(ids[i], peer->heard_us, peers->options.context);
@@ -133,7 +138,10 @@ static void end_list(struct peers *peers, struct peer *peer)
 static void apply(struct peers *peers, struct peer *peer, const struct bus_record *record)
 {
     switch (record->kind) {
-    case BUS_BEGIN: peer->round++; break;
+    case BUS_BEGIN:
+        peer->round++;
+        peer->is_listing = true;
+        break;
     case BUS_END: end_list(peers, peer); break;
     case BUS_HERE: note_here(peers, peer, record->user_id); break;
     case BUS_GONE: note_gone(peers, peer, record->user_id, record->at_us); break;
@@ -152,6 +160,7 @@ bool peers_hear(struct peers *peers, const struct bus_head *head, struct str rec
         return false;
     }
     bool has_missed = head->number != peer->number + 1;
+    peer->is_listing = peer->is_listing && !has_missed;
     peer->number = head->number;
     peer->heard_ms = clock_steady_us() / 1000;
     peer->heard_us = clock_now_us();

@@ -197,15 +197,17 @@ bool registry_note_elsewhere(struct registry *registry, struct uuid user_id, boo
 {
     pthread_mutex_lock(&registry->lock);
     struct registry_user *user = find_or_add(registry, user_id);
-    bool is_news = is_there && !user->is_announced;
     user->nodes += is_there ? 1 : -1;
-    if (is_news) {
-        note_change(registry, user);
-    } else if (user->nodes == 0) {
+    bool has_come = is_there && !user->is_announced;
+    bool has_gone = user->nodes == 0 && user->clients == 0 && !user->is_told;
+    if (has_gone) {
         note_gone(registry, user, at_us);
+        user->gone_ms -= GONE_MS; /* the other node has waited already */
+    } else if (has_come) {
+        note_change(registry, user);
     }
     pthread_mutex_unlock(&registry->lock);
-    return is_news;
+    return has_come || has_gone;
 }
 
 size_t registry_list_here(struct registry *registry, struct uuid **ids)

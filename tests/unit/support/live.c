@@ -233,15 +233,25 @@ void live_test_wait_said(struct live_test *t, size_t count)
     assert_int_equal(said_count, count);
 }
 
-void live_test_wait_presence(struct live_test *t, const char *expected)
+static void wait_text(struct live_test *t, const char text[LIVE_TEST_MAX], const char *expected)
 {
     bool in_time = true;
     pthread_mutex_lock(&t->lock);
-    while (strlen(t->presence) < strlen(expected) && in_time) {
+    while (strlen(text) < strlen(expected) && in_time) {
         in_time = wait_change(t);
     }
     pthread_mutex_unlock(&t->lock);
-    assert_string_equal(t->presence, expected);
+    assert_string_equal(text, expected);
+}
+
+void live_test_wait_presence(struct live_test *t, const char *expected)
+{
+    wait_text(t, t->presence, expected);
+}
+
+void live_test_wait_here(struct live_test *t, const char *expected)
+{
+    wait_text(t, t->here, expected);
 }
 
 void live_test_wait_sockets(struct live_test *t, int64_t count)

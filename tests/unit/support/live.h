@@ -62,6 +62,7 @@ void live_test_publish(struct live_test *t, int64_t from, int64_t to, uint8_t co
 void live_test_wait_sockets(struct live_test *t, int64_t count);
 void live_test_wait_said(struct live_test *t, size_t count);
 void live_test_wait_presence(struct live_test *t, const char *expected);
+void live_test_wait_here(struct live_test *t, const char *expected);
 
 /* The other end of a WebSocket. */
 struct peer {
