@@ -366,11 +366,10 @@ struct seen {
     struct uuid user_ids[];
 };
 
-static enum err seen_run(struct work *work, struct db *db, int64_t stamp)
+static enum err seen_run(struct work *work, struct db *db)
 {
     const struct seen *seen = (struct seen *)work;
     enum err e = ERR_OK;
-    (void)stamp;
     for (size_t i = 0; i < seen->count && e == ERR_OK; i++) {
         e = store_user_touch(db, seen->user_ids[i], seen->at_us);
     }
