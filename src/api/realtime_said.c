@@ -388,8 +388,8 @@ static void seen_done(struct work *work, enum err e, bool batch_failed)
 static void store_seen(struct app *app, const struct uuid *user_ids, size_t count, int64_t at_us)
 {
     struct seen *seen = mem_alloc(sizeof(*seen) + count * sizeof(user_ids[0]));
-    *seen = (struct seen){
-        .work = {.run = seen_run, .done = seen_done}, .at_us = at_us, .count = count};
+    *seen =
+        (struct seen){.work = {.run = seen_run, .done = seen_done}, .at_us = at_us, .count = count};
     memcpy(seen->user_ids, user_ids, count * sizeof(user_ids[0]));
     if (!exec_write(app->exec, &seen->work)) {
         free(seen); /* the server is stopping, or has more important things to write */

@@ -55,11 +55,11 @@ struct bus {
     uv_timer_t ticker;
     struct redis_link *link;
     struct peers *peers;
-    uint64_t number;    /* of the last message */
-    int64_t said_ms;    /* steady clock, of the last message */
-    int64_t listed_ms;  /* of the last list of all users */
-    int64_t asked_ms;   /* of the last question */
-    bool is_list_due;   /* the others are to be told all users; bus_here() sets it under the lock */
+    uint64_t number;   /* of the last message */
+    int64_t said_ms;   /* steady clock, of the last message */
+    int64_t listed_ms; /* of the last list of all users */
+    int64_t asked_ms;  /* of the last question */
+    bool is_list_due;  /* the others are to be told all users; bus_here() sets it under the lock */
     bool is_asking_due;
     atomic_int_fast64_t breaks;
     atomic_int_fast64_t sent;
@@ -215,8 +215,8 @@ static void add_counts(struct bus *bus, struct buf *out)
 {
     struct bus_count counts[COUNTS_MAX];
     size_t room = (BUS_MESSAGE_MAX - out->n) / BUS_RECORD_MAX;
-    size_t count = bus->options.counts(counts, room < COUNTS_MAX ? room : COUNTS_MAX,
-                                       bus->options.context);
+    size_t count =
+        bus->options.counts(counts, room < COUNTS_MAX ? room : COUNTS_MAX, bus->options.context);
     for (size_t i = 0; i < count; i++) {
         bus_wire_add(out, &(struct bus_record){.kind = BUS_COUNT, .count = counts[i]});
     }

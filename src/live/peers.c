@@ -17,11 +17,11 @@ struct peer_user {
 struct peer {
     struct peer *next;
     uint64_t id;
-    uint64_t number;   /* of the last message */
-    int64_t heard_ms;  /* steady clock */
-    int64_t heard_us;  /* wall clock */
-    uint32_t round;    /* of the list that is being told, or was last */
-    bool is_listing;   /* and none of it was missed */
+    uint64_t number;  /* of the last message */
+    int64_t heard_ms; /* steady clock */
+    int64_t heard_us; /* wall clock */
+    uint32_t round;   /* of the list that is being told, or was last */
+    bool is_listing;  /* and none of it was missed */
     struct map users;
 };
 

@@ -148,8 +148,8 @@ static bool write_tls(struct conn *conn)
 static void put(struct redis_link *link, struct str text)
 {
     struct conn *conn = link->conn;
-    bool is_good = conn->tls == NULL ? write_wire(conn, text)
-                                     : tls_say(conn->tls, text) && write_tls(conn);
+    bool is_good =
+        conn->tls == NULL ? write_wire(conn, text) : tls_say(conn->tls, text) && write_tls(conn);
     if (!is_good) {
         fail(link, "the connection has broken");
     }
@@ -262,8 +262,10 @@ static void take_input(struct conn *conn)
         fail(conn->link, "it is no Redis server of version 6 or later");
         return;
     }
-    memmove(conn->input.p, conn->input.p + at, conn->input.n - at);
-    conn->input.n -= at;
+    if (at > 0) {
+        memmove(conn->input.p, conn->input.p + at, conn->input.n - at);
+        conn->input.n -= at;
+    }
 }
 
 static void take_bytes(struct conn *conn, struct str bytes)
@@ -397,8 +399,8 @@ static void look_up(struct redis_link *link)
     const struct addrinfo wish = {.ai_socktype = SOCK_STREAM};
     char port[16];
     (void)snprintf(port, sizeof(port), "%d", (int)link->options.url->port);
-    int code = uv_getaddrinfo(link->loop, &link->lookup, on_looked_up, link->options.url->host, port,
-                              &wish);
+    int code = uv_getaddrinfo(link->loop, &link->lookup, on_looked_up, link->options.url->host,
+                              port, &wish);
     link->is_looking_up = code == 0;
     if (code != 0) {
         fail(link, uv_strerror(code));

@@ -16,7 +16,8 @@ struct redis_link_options {
     const struct redis_url *url; /* lives as long as the link */
     const char *channel;         /* too */
     void (*up)(void *context);   /* it listens */
-    void (*down)(const char *problem, void *context); /* once after each up, and if a first try fails */
+    void (*down)(const char *problem,
+                 void *context); /* once after each up, and if a first try fails */
     void (*message)(struct str text, void *context);
     void (*said)(void *context); /* the next thing may be said */
     void *context;

@@ -177,8 +177,7 @@ bool registry_is_online(struct registry *registry, struct uuid user_id)
 {
     pthread_mutex_lock(&registry->lock);
     const struct registry_user *user = (struct registry_user *)map_find(&registry->users, user_id);
-    bool is_online =
-        user != NULL && (user->clients > 0 || user->nodes > 0 || user->is_announced);
+    bool is_online = user != NULL && (user->clients > 0 || user->nodes > 0 || user->is_announced);
     pthread_mutex_unlock(&registry->lock);
     return is_online;
 }

@@ -110,8 +110,7 @@ static bool count(struct throttle *throttle, struct rate rate, const char *scope
     int64_t now_us = clock_steady_us();
     uint64_t key = key_of(throttle, scope, who);
     pthread_mutex_lock(&throttle->lock);
-    struct slot *slot =
-        open_window(throttle, key, now_us, rate.per_seconds * US_PER_SECOND);
+    struct slot *slot = open_window(throttle, key, now_us, rate.per_seconds * US_PER_SECOND);
     bool fits = slot->count < rate.requests;
     if (fits && does_count) {
         slot->count++;
@@ -157,8 +156,7 @@ void throttle_hear(struct throttle *throttle, const struct bus_count *count)
 {
     int64_t now_us = clock_steady_us();
     pthread_mutex_lock(&throttle->lock);
-    struct slot *slot =
-        open_window(throttle, count->key, now_us, (int64_t)count->left_ms * 1000);
+    struct slot *slot = open_window(throttle, count->key, now_us, (int64_t)count->left_ms * 1000);
     slot->count += count->n;
     pthread_mutex_unlock(&throttle->lock);
 }

@@ -1,9 +1,10 @@
 // Two servers behind nginx and HAProxy, with the files of deploy/: nothing sticks to a node, and a client
 // hardly notices when one dies.
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { after, before, describe, test } from 'node:test';
 
-import { makeConversation, register, say } from '../lib/client.mjs';
+import { PASSWORD, User, makeConversation, register, say, send } from '../lib/client.mjs';
 import { ok } from '../lib/expect.mjs';
 import { KINDS, closing, listen, sleep } from '../lib/live.mjs';
 import { Nodes, at } from '../lib/nodes.mjs';
@@ -55,10 +56,16 @@ for (const kind of PROXIES) {
             });
         }
 
-        test('the address is the client\'s, not the proxy\'s', async () => {
-            const user = await register(proxy);
-            const [session] = ok(await user.get('/api/auth/sessions/')).results;
-            assert.equal(session.ip_address ?? session.ip ?? session.address, '127.0.0.1');
+        test("the address is the client's, neither the proxy's nor made up", async () => {
+            const agent = new http.Agent({ localAddress: '127.0.0.2' });
+            const { username } = await register(proxy);
+            const headers = { 'x-forwarded-for': '203.0.113.9' };
+            const json = { username, password: PASSWORD };
+            const { access } = ok(await send(proxy, 'POST', '/api/token/', { agent, headers, json }));
+            const user = new User(proxy, { access });
+            const { results } = ok(await user.get('/api/users/me/sessions/'));
+            const mine = results.find((session) => session.current);
+            assert.equal(mine.address, '127.0.0.2');
         });
 
         test('a node dies: the next try reaches the other one', async (t) => {

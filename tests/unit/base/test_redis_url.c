@@ -61,11 +61,29 @@ static void test_sockets(void **state)
 static void test_what_is_none(void **state)
 {
     static const char *const bad[] = {
-        "", "redis", "redis:", "redis://", "redis:///", "http://host", "redis://host:0",
-        "redis://host:65536", "redis://host:x", "redis://host/x", "redis://host/-1",
-        "redis://[::1", "redis://[::1]x", "redis://user@host", "redis://:@host",
-        "redis://:%zz@host", "redis://:%4@host", "unix://", "unix:///", "unix://path",
-        "unix:///path?x=1", "unix:///path?db=x", "redis://:6379",
+        "",
+        "redis",
+        "redis:",
+        "redis://",
+        "redis:///",
+        "http://host",
+        "redis://host:0",
+        "redis://host:65536",
+        "redis://host:x",
+        "redis://host/x",
+        "redis://host/-1",
+        "redis://[::1",
+        "redis://[::1]x",
+        "redis://user@host",
+        "redis://:@host",
+        "redis://:%zz@host",
+        "redis://:%4@host",
+        "unix://",
+        "unix:///",
+        "unix://path",
+        "unix:///path?x=1",
+        "unix:///path?db=x",
+        "redis://:6379",
     };
     struct arena a;
     (void)state;

@@ -70,7 +70,7 @@ static struct str make(struct buf *out, uint64_t node, uint64_t number, const ch
     buf_reset(out);
     bus_wire_head(out, &(struct bus_head){node, number});
     for (const char *c = records; *c != '\0'; c++) {
-        struct bus_record record = {.kind = (enum bus_kind)*c};
+        struct bus_record record = {.kind = (enum bus_kind) * c};
         if (*c == '+' || *c == '-') {
             record.user_id = user((uint8_t)(*++c - '0'));
             record.at_us = record.kind == BUS_GONE ? 7 : 0;

@@ -92,9 +92,23 @@ static void test_one_after_the_other(void **state)
 static void test_what_is_bad(void **state)
 {
     static const char *const bad[] = {
-        "HTTP/1.1 400 Bad Request\r\n", "\r\n", "x\r\n", "$x\r\n", "$-2\r\n", "$\r\n",
-        "$3\r\nabcde", "$999999999\r\n", "*-2\r\n", "*5000\r\n", "%-1\r\n", "%3000\r\n",
-        ":\r\n", ":1x\r\n", ":99999999999999999999\r\n", "+OK\n", "|1\r\n",
+        "HTTP/1.1 400 Bad Request\r\n",
+        "\r\n",
+        "x\r\n",
+        "$x\r\n",
+        "$-2\r\n",
+        "$\r\n",
+        "$3\r\nabcde",
+        "$999999999\r\n",
+        "*-2\r\n",
+        "*5000\r\n",
+        "%-1\r\n",
+        "%3000\r\n",
+        ":\r\n",
+        ":1x\r\n",
+        ":99999999999999999999\r\n",
+        "+OK\n",
+        "|1\r\n",
         "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n",
     };
     (void)state;
@@ -126,12 +140,9 @@ static void test_no_value_is_without_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scalars),
-        cmocka_unit_test(test_a_message),
-        cmocka_unit_test(test_lists_in_lists),
-        cmocka_unit_test(test_one_after_the_other),
-        cmocka_unit_test(test_what_is_bad),
-        cmocka_unit_test(test_no_value_is_without_end),
+        cmocka_unit_test(test_scalars),        cmocka_unit_test(test_a_message),
+        cmocka_unit_test(test_lists_in_lists), cmocka_unit_test(test_one_after_the_other),
+        cmocka_unit_test(test_what_is_bad),    cmocka_unit_test(test_no_value_is_without_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
