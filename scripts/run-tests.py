@@ -232,9 +232,9 @@ def stage_live():
 
 def stage_postgres():
     """tests/api and tests/live on PostgreSQL, with the clang build. Commands and settings are SQLite's
-    there too: those tests bring their own files."""
-    files = [path for path in api_files() + live_files()
-             if path.name not in ("cli.test.mjs", "config.test.mjs")]
+    there too: those tests bring their own files. Several nodes are on PostgreSQL anyhow, in live."""
+    own = ("cli.test.mjs", "config.test.mjs", "nodes.test.mjs", "proxies.test.mjs", "bus.test.mjs")
+    files = [path for path in api_files() + live_files() if path.name not in own]
     return node_tests("postgres", files, "clang-asan", within=["tests/lib/postgres.mjs", "node"])
 
 
@@ -250,7 +250,7 @@ def stage_tsan():
     result = unit("tsan")
     if result.failed == 0:
         files = [path for path in api_files() + live_files()
-                 if re.match("concurren|removal|live|send|drain", path.name)]
+                 if re.match("concurren|removal|live|send|drain|nodes", path.name)]
         result.add(node_tests("tsan", files, "tsan"))
     return result
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "live/bus.h"
 #include "serve/app.h"
 #include "serve/net.h"
 #include "serve/route.h"
@@ -111,6 +112,24 @@ static void add_tailer(struct buf *out, struct sync *sync)
                "Commits that it had to pass on at its last look.", stats.lag);
 }
 
+static void add_bus(struct buf *out, struct bus *bus)
+{
+    struct bus_stats stats;
+    if (bus == NULL) {
+        return;
+    }
+    bus_stats_get(bus, &stats);
+    add_number(out, "confab_bus_up", "gauge", "Is Redis there, 1 or 0.", stats.is_up);
+    add_number(out, "confab_bus_breaks_total", "counter", "Times that it went away.", stats.breaks);
+    add_number(out, "confab_bus_nodes", "gauge", "Other nodes that are heard.", stats.nodes);
+    add_number(out, "confab_bus_sent_total", "counter", "Messages to them.", stats.sent);
+    add_number(out, "confab_bus_received_total", "counter", "Messages from them.", stats.received);
+    add_number(out, "confab_bus_bad_total", "counter", "Messages that were not understood.",
+               stats.bad);
+    add_number(out, "confab_bus_dropped_total", "counter",
+               "Signs of typing and presence that had no room.", stats.dropped);
+}
+
 /* 0: no such file. */
 static int64_t file_size(const char *path)
 {
@@ -189,6 +208,7 @@ static enum err show_metrics(struct req *r)
     add_executor(out, r->app->exec);
     add_hub(out, r->app->hub);
     add_tailer(out, r->app->sync);
+    add_bus(out, r->app->bus);
     add_files(r, out);
     add_process(out, r->app);
     r->content_type_out = "text/plain; version=0.0.4; charset=utf-8";

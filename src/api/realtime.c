@@ -7,6 +7,7 @@
 #include "crypto/hash.h"
 #include "crypto/random.h"
 #include "crypto/token.h"
+#include "live/bus.h"
 #include "serve/app.h"
 #include "serve/reply.h"
 #include "serve/throttle.h"
@@ -289,18 +290,10 @@ static enum err tell_typing(struct req *r)
     int64_t wait_s;
     bool due = throttle_take(r->app->throttle, typing_rate, "typing",
                              str_of_bytes(who, sizeof(who)), &wait_s);
-    if (!due || !hub_listens(r->app->hub, id)) {
-        return ERR_OK;
+    if (due) {
+        realtime_typing(id, r->user.id, r->app);
+        bus_type(r->app->bus, id, r->user.id);
     }
-    struct live_batch *batch = live_batch_new(1);
-    batch->events[0] = (struct live_event){.kind = LIVE_CONVERSATION,
-                                           .droppable = true,
-                                           .conversation_id = id,
-                                           .user_id = r->user.id,
-                                           .not_to = r->user.id,
-                                           .frame = frame_typing(id, r->user.id)};
-    live_batch_measure(batch);
-    hub_whisper(r->app->hub, batch);
     return ERR_OK;
 }
 

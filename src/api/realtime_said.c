@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "chat/session.h"
+#include "live/bus.h"
 #include "serve/app.h"
 #include "serve/inner.h"
 #include "store/sync.h"
@@ -356,16 +357,23 @@ void realtime_said(struct live_client *client, struct str text, void *context)
 
 /* ------- who comes and goes ------- */
 
+enum { SEEN_MAX = 256 }; /* in one write */
+
 struct seen {
     struct work work;
-    struct uuid user_id;
     int64_t at_us;
+    size_t count;
+    struct uuid user_ids[];
 };
 
 static enum err seen_run(struct work *work, struct db *db)
 {
     const struct seen *seen = (struct seen *)work;
-    return store_user_touch(db, seen->user_id, seen->at_us);
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < seen->count && e == ERR_OK; i++) {
+        e = store_user_touch(db, seen->user_ids[i], seen->at_us);
+    }
+    return e;
 }
 
 static void seen_done(struct work *work, enum err e, bool batch_failed)
@@ -377,28 +385,59 @@ static void seen_done(struct work *work, enum err e, bool batch_failed)
     free(work);
 }
 
-static void store_seen(struct app *app, struct uuid user_id, int64_t now_us)
+static void store_seen(struct app *app, const struct uuid *user_ids, size_t count, int64_t at_us)
 {
-    struct seen *seen = mem_alloc(sizeof(*seen));
-    *seen = (struct seen){
-        .work = {.run = seen_run, .done = seen_done}, .user_id = user_id, .at_us = now_us};
+    struct seen *seen = mem_alloc(sizeof(*seen) + count * sizeof(user_ids[0]));
+    *seen =
+        (struct seen){.work = {.run = seen_run, .done = seen_done}, .at_us = at_us, .count = count};
+    memcpy(seen->user_ids, user_ids, count * sizeof(user_ids[0]));
     if (!exec_write(app->exec, &seen->work)) {
         free(seen); /* the server is stopping, or has more important things to write */
     }
 }
 
-void realtime_presence(struct uuid user_id, bool online, void *context)
+void realtime_lost(const struct uuid *user_ids, size_t count, int64_t at_us, void *context)
+{
+    for (size_t i = 0; i < count; i += SEEN_MAX) {
+        size_t n = count - i < SEEN_MAX ? count - i : SEEN_MAX;
+        store_seen(context, user_ids + i, n, at_us);
+    }
+}
+
+void realtime_here(struct uuid user_id, bool is_here, int64_t at_us, void *context)
 {
     struct app *app = context;
-    int64_t now_us = clock_now_us();
-    if (!online) {
-        store_seen(app, user_id, now_us);
+    if (!is_here) {
+        store_seen(app, &user_id, 1, at_us);
     }
+    bus_here(app->bus, user_id, is_here, at_us);
+}
+
+static void whisper(struct app *app, const struct live_event *event)
+{
     struct live_batch *batch = live_batch_new(1);
-    batch->events[0] = (struct live_event){.kind = LIVE_USER,
-                                           .droppable = true,
-                                           .user_id = user_id,
-                                           .frame = frame_presence(user_id, online, now_us)};
+    batch->events[0] = *event;
     live_batch_measure(batch);
     hub_whisper(app->hub, batch);
+}
+
+void realtime_presence(struct uuid user_id, bool online, int64_t at_us, void *context)
+{
+    whisper(context, &(struct live_event){.kind = LIVE_USER,
+                                          .droppable = true,
+                                          .user_id = user_id,
+                                          .frame = frame_presence(user_id, online, at_us)});
+}
+
+void realtime_typing(struct uuid conversation_id, struct uuid user_id, void *context)
+{
+    struct app *app = context;
+    if (hub_listens(app->hub, conversation_id)) {
+        whisper(app, &(struct live_event){.kind = LIVE_CONVERSATION,
+                                          .droppable = true,
+                                          .conversation_id = conversation_id,
+                                          .user_id = user_id,
+                                          .not_to = user_id,
+                                          .frame = frame_typing(conversation_id, user_id)});
+    }
 }

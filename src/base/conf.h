@@ -86,6 +86,7 @@ struct conf {
     int64_t socket_message_max;      /* bytes */
     int64_t heartbeat_interval;      /* seconds */
     int64_t ring_size_max;           /* bytes */
+    const char *redis_url;           /* "": no other nodes are told */
 
     /* operation */
     bool debug;

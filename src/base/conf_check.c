@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 
 #include "base/conf_private.h"
+#include "base/redis_url.h"
 
 const char *conf_present_problem(struct str text)
 {
@@ -131,6 +132,22 @@ const char *conf_database_problem(struct str url)
 bool conf_is_server_url(struct str url)
 {
     return str_starts(url, STR("postgres://")) || str_starts(url, STR("postgresql://"));
+}
+
+bool conf_has_login(struct str url)
+{
+    struct str scheme = conf_cut_scheme(&url);
+    return conf_is_one_of(scheme, "postgres,postgresql,redis,rediss,redis+unix,unix");
+}
+
+const char *conf_redis_problem(struct str url)
+{
+    struct redis_url parsed;
+    struct arena a;
+    arena_init(&a);
+    bool is_good = url.n == 0 || redis_url_parse(&a, url, &parsed);
+    arena_fini(&a);
+    return is_good ? NULL : "is not the address of a Redis server";
 }
 
 /* The password stands between the first ':' behind the scheme and the last '@' before the path; libpq

@@ -127,7 +127,7 @@ void conf_print_values(const struct conf *conf, FILE *out)
         buf_printf(&b, "%s=", setting->name);
         if (setting->is_secret) {
             buf_str(&b, value.n > 0 ? STR("(set)") : STR("(not set)"));
-        } else if (setting->is_url && conf_is_server_url(buf_view(&value))) {
+        } else if (setting->is_url && conf_has_login(buf_view(&value))) {
             struct arena a;
             arena_init(&a);
             buf_str(&b, conf_without_password(&a, buf_view(&value)));

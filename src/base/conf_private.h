@@ -80,9 +80,12 @@ struct str conf_cut_scheme(struct str *url);
 struct str conf_database_path(struct arena *a, struct str url);
 /* Is it the URL of a database server? */
 bool conf_is_server_url(struct str url);
+/* May there be a password in it? */
+bool conf_has_login(struct str url);
 struct str conf_without_password(struct arena *a, struct str url);
 /* The checks of the table. */
 const char *conf_database_problem(struct str url);
+const char *conf_redis_problem(struct str url);
 const char *conf_present_problem(struct str text);
 const char *conf_public_url_problem(struct str text);
 const char *conf_host_pattern_problem(struct str text);

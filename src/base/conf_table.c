@@ -159,6 +159,12 @@ const struct conf_setting conf_table[] = {
     {"RING_SIZE_MAX", CONF_LIVE, BYTES(ring_size_max, 64 * KIB, INT64_C(1) << 30),
      .initial = "8388608",
      .help = "Recent changes kept in memory, for clients that come back at once"},
+    {"REDIS_URL", CONF_LIVE, TEXT(redis_url), .initial = "", .is_url = true,
+     .problem = conf_redis_problem,
+     .help = "Redis or Valkey through which several nodes on one database tell each other what is "
+             "new; empty: none",
+     .advice = "Set it to redis://:password@host:6379/0, rediss://... for TLS or "
+               "redis+unix:///path/of/socket, or leave it empty."},
 
     {"DEBUG", CONF_OPERATION, BOOL(debug), .initial = "false",
      .help = "Show details of failures; never on a server that others reach"},

@@ -205,7 +205,7 @@ static struct str shown(const struct conf_setting *setting, struct str text)
     if (scheme.p != NULL) {
         return (struct str){scheme.p, scheme.n + 3};
     }
-    return setting->problem == conf_database_problem ? STR_NULL : text;
+    return setting->is_url ? STR_NULL : text;
 }
 
 bool conf_set(struct conf *conf, const struct conf_setting *setting, struct arena *a,

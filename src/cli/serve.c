@@ -12,6 +12,7 @@
 #include "cli/options.h"
 #include "crypto/random.h"
 #include "jobs/jobs.h"
+#include "live/bus.h"
 #include "serve/app.h"
 #include "serve/router.h"
 #include "serve/throttle.h"
@@ -93,6 +94,19 @@ static enum err open_sync(struct cli *cli, struct app *app, struct str *problem)
     return e;
 }
 
+static enum err connected(struct db *db, void *context)
+{
+    const struct app *app = context;
+    return sync_connected(db, app->sync);
+}
+
+static void committed(const struct position *stamps, void *context)
+{
+    const struct app *app = context;
+    sync_committed(stamps, app->sync);
+    bus_poke(app->bus);
+}
+
 static enum err start_executor(struct cli *cli, struct app *app, struct str *problem)
 {
     const struct conf *conf = cli->conf;
@@ -108,9 +122,9 @@ static enum err start_executor(struct cli *cli, struct app *app, struct str *pro
         .busy_timeout_ms = conf->db_busy_timeout_ms,
         .read_timeout_ms = conf->read_timeout_ms,
         .hold = store_hold_shard,
-        .connected = sync_connected,
-        .committed = sync_committed,
-        .context = app->sync,
+        .connected = connected,
+        .committed = committed,
+        .context = app,
     };
     enum err e = open_sync(cli, app, problem);
     return e != ERR_OK ? e : exec_new(&options, &app->exec, cli->arena, problem);
@@ -120,6 +134,42 @@ static bool pull(struct live_pull *pull, void *context)
 {
     const struct app *app = context;
     return sync_pull(pull, app->sync);
+}
+
+/* ------- other nodes ------- */
+
+static void poked(void *context)
+{
+    const struct app *app = context;
+    sync_look(app->sync);
+}
+
+static size_t tell_counts(struct bus_count *out, size_t max, void *context)
+{
+    const struct app *app = context;
+    return throttle_tell(app->throttle, out, max);
+}
+
+static void hear_count(const struct bus_count *count, void *context)
+{
+    const struct app *app = context;
+    throttle_hear(app->throttle, count);
+}
+
+/* Before the executor, which tells it of commits. */
+static void make_bus(struct app *app)
+{
+    const struct bus_options options = {
+        .url = app->conf->redis_url,
+        .secret_key = app->limits.secret_key,
+        .poked = poked,
+        .typed = realtime_typing,
+        .lost = realtime_lost,
+        .counts = tell_counts,
+        .counted = hear_count,
+        .context = app,
+    };
+    app->bus = bus_new(&options);
 }
 
 static void start_live(struct cli *cli, struct app *app, const struct capacity *capacity)
@@ -137,11 +187,13 @@ static void start_live(struct cli *cli, struct app *app, const struct capacity *
         .shards = exec_shards(app->exec),
         .pull = pull,
         .said = realtime_said,
+        .here = realtime_here,
         .presence = realtime_presence,
         .context = app,
     };
     app->hub = hub_new(&options);
     sync_start(app->sync, app->exec, app->hub);
+    bus_start(app->bus, app->hub);
 }
 
 /* ------- descriptors ------- */
@@ -251,6 +303,8 @@ static enum err start(struct cli *cli, struct app *app, struct str *problem)
     }
     const struct capacity capacity = find_capacity(cli->conf);
     set_limits(app, secret_key);
+    app->throttle = throttle_new(secret_key);
+    make_bus(app);
     enum err e = migrate(cli, problem);
     if (e == ERR_OK) {
         e = start_executor(cli, app, problem);
@@ -278,11 +332,13 @@ static void stop(struct app *app, struct jobs *jobs)
         exec_stop(app->exec);
     }
     sync_stop(app->sync);
+    bus_stop(app->bus);
     if (app->hub != NULL) {
         hub_stop(app->hub, DRAIN_TIMEOUT_MS);
     }
     http_server_free(app->server, STOP_TIMEOUT_MS);
     exec_free(app->exec);
+    bus_free(app->bus);
     hub_free(app->hub);
     sync_free(app->sync);
 }
@@ -307,7 +363,6 @@ int cli_serve(struct cli *cli)
 
     app.metrics.started_us = clock_now_us();
     app.router = router_new(api_resources, api_resource_count);
-    app.throttle = throttle_new();
     app.sync = sync_new();
     random_bytes(&app.seed, sizeof(app.seed));
     struct jobs *jobs = NULL;

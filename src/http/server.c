@@ -89,6 +89,7 @@ enum err http_server_new(const struct http_options *options, struct http_server 
                      MHD_USE_ITC | MHD_USE_ERROR_LOG;
     unsigned pool = options->threads > 1 ? (unsigned)options->threads : 0;
     patrol_start(server);
+    *out = server; /* the first request may ask for it before the call below is back */
     server->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, exchange_on_access, server, MHD_OPTION_EXTERNAL_LOGGER, log_library,
         NULL, MHD_OPTION_LISTEN_SOCKET, server->listener, MHD_OPTION_THREAD_POOL_SIZE, pool,
@@ -104,9 +105,9 @@ enum err http_server_new(const struct http_options *options, struct http_server 
         close(server->listener);
         patrol_stop(server);
         free(server);
+        *out = NULL;
         return ERR_UNAVAILABLE;
     }
-    *out = server;
     return ERR_OK;
 }
 

@@ -137,6 +137,23 @@ bool hub_is_online(struct hub *hub, struct uuid user_id)
     return registry_is_online(&hub->registry, user_id);
 }
 
+bool hub_is_here(struct hub *hub, struct uuid user_id)
+{
+    return registry_is_here(&hub->registry, user_id);
+}
+
+size_t hub_list_here(struct hub *hub, struct uuid **ids)
+{
+    return registry_list_here(&hub->registry, ids);
+}
+
+void hub_note_elsewhere(struct hub *hub, struct uuid user_id, bool is_there, int64_t at_us)
+{
+    if (registry_note_elsewhere(&hub->registry, user_id, is_there, at_us)) {
+        loop_post(&hub->loops[0], (struct mail){.kind = MAIL_NEWS});
+    }
+}
+
 /* --- clients --------------------------------------------------------------------------------- */
 
 void hub_pulled(struct live_pull *pull)

@@ -85,9 +85,11 @@ struct hub_options {
      * any thread: so many may be under way, then the client is not read from. `text` is only valid
      * during the call. */
     void (*said)(struct live_client *client, struct str text, void *context);
-    /* A user came (his first client) or has gone (his last one, for a few seconds). One call at a
-     * time, in order. */
-    void (*presence)(struct uuid user_id, bool online, void *context);
+    /* A user came to this node (his first client) or has gone from it (his last one, for a few
+     * seconds), and when. One call at a time, in order; those of `presence` too. */
+    void (*here)(struct uuid user_id, bool is_here, int64_t at_us, void *context);
+    /* The same, whichever node it is: hub_note_elsewhere() knows of the others. */
+    void (*presence)(struct uuid user_id, bool online, int64_t at_us, void *context);
     void *context;
 };
 
@@ -119,7 +121,14 @@ void hub_publish(struct hub *hub, struct live_batch *batch);
 void hub_whisper(struct hub *hub, struct live_batch *batch);
 /* May anybody be listening to it? False means: surely not at this moment. */
 bool hub_listens(const struct hub *hub, struct uuid conversation_id);
+/* On any node. */
 bool hub_is_online(struct hub *hub, struct uuid user_id);
+/* On this one; there is no other way to a client. */
+bool hub_is_here(struct hub *hub, struct uuid user_id);
+/* Who has been told to `here` as being there: their number; *ids is malloc'd. */
+size_t hub_list_here(struct hub *hub, struct uuid **ids);
+/* A user has come to another node, or has gone from it (at_us: when; else 0). As often gone as come. */
+void hub_note_elsewhere(struct hub *hub, struct uuid user_id, bool is_there, int64_t at_us);
 
 /* pull->page is filled; the pull is the hub's again. */
 void hub_pulled(struct live_pull *pull);

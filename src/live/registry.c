@@ -11,9 +11,12 @@ struct registry_user {
     struct map_node node;
     struct registry_user *next_changed;
     bool is_changed;   /* is in that list */
+    bool is_told;      /* other nodes have been told that the user is here */
     bool is_announced; /* others have been told that the user is online */
     int64_t clients;
-    int64_t gone_ms; /* steady clock: when the last one left */
+    int64_t nodes;   /* others that the user is at */
+    int64_t gone_ms; /* steady clock: when the last client left, or the last other node */
+    int64_t gone_us; /* the same by the wall clock, that of the other node too */
 };
 
 struct registry_address {
@@ -91,7 +94,15 @@ static void note_change(struct registry *registry, struct registry_user *user)
     }
 }
 
-static bool enter_user(struct registry *registry, struct uuid id)
+/* The lock is held. */
+static void note_gone(struct registry *registry, struct registry_user *user, int64_t at_us)
+{
+    user->gone_ms = clock_steady_us() / 1000;
+    user->gone_us = at_us;
+    note_change(registry, user);
+}
+
+static struct registry_user *find_or_add(struct registry *registry, struct uuid id)
 {
     struct registry_user *user = (struct registry_user *)map_find(&registry->users, id);
     if (user == NULL) {
@@ -99,7 +110,13 @@ static bool enter_user(struct registry *registry, struct uuid id)
         user->node.key = id;
         map_add(&registry->users, &user->node);
     }
-    bool is_news = user->clients == 0 && !user->is_announced;
+    return user;
+}
+
+static bool enter_user(struct registry *registry, struct uuid id)
+{
+    struct registry_user *user = find_or_add(registry, id);
+    bool is_news = user->clients == 0 && !user->is_told;
     registry->users_online += user->clients == 0;
     user->clients++;
     if (is_news) {
@@ -147,8 +164,7 @@ void registry_leave(struct registry *registry, const struct live_who *who,
     registry->clients--;
     if (--user->clients == 0) {
         registry->users_online--;
-        user->gone_ms = clock_steady_us() / 1000;
-        note_change(registry, user);
+        note_gone(registry, user, clock_now_us());
     }
     if (--address->clients == 0) {
         map_remove(&registry->addresses, &address->node);
@@ -161,9 +177,52 @@ bool registry_is_online(struct registry *registry, struct uuid user_id)
 {
     pthread_mutex_lock(&registry->lock);
     const struct registry_user *user = (struct registry_user *)map_find(&registry->users, user_id);
-    bool is_online = user != NULL && (user->clients > 0 || user->is_announced);
+    bool is_online = user != NULL && (user->clients > 0 || user->nodes > 0 || user->is_announced);
     pthread_mutex_unlock(&registry->lock);
     return is_online;
+}
+
+bool registry_is_here(struct registry *registry, struct uuid user_id)
+{
+    pthread_mutex_lock(&registry->lock);
+    const struct registry_user *user = (struct registry_user *)map_find(&registry->users, user_id);
+    bool is_here = user != NULL && (user->clients > 0 || user->is_told);
+    pthread_mutex_unlock(&registry->lock);
+    return is_here;
+}
+
+bool registry_note_elsewhere(struct registry *registry, struct uuid user_id, bool is_there,
+                             int64_t at_us)
+{
+    pthread_mutex_lock(&registry->lock);
+    struct registry_user *user = find_or_add(registry, user_id);
+    user->nodes += is_there ? 1 : -1;
+    bool has_come = is_there && !user->is_announced;
+    bool has_gone = user->nodes == 0 && user->clients == 0 && !user->is_told;
+    if (has_gone) {
+        note_gone(registry, user, at_us);
+        user->gone_ms -= GONE_MS; /* the other node has waited already */
+    } else if (has_come) {
+        note_change(registry, user);
+    }
+    pthread_mutex_unlock(&registry->lock);
+    return has_come || has_gone;
+}
+
+size_t registry_list_here(struct registry *registry, struct uuid **ids)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&registry->lock);
+    *ids = mem_alloc(registry->users.count * sizeof(struct uuid) + 1);
+    for (size_t i = 0; i < registry->users.slot_count; i++) {
+        for (struct map_node *node = registry->users.slots[i]; node != NULL; node = node->next) {
+            if (((struct registry_user *)node)->is_told) {
+                (*ids)[count++] = node->key;
+            }
+        }
+    }
+    pthread_mutex_unlock(&registry->lock);
+    return count;
 }
 
 int64_t registry_users(struct registry *registry)
@@ -176,28 +235,39 @@ int64_t registry_users(struct registry *registry)
 
 struct news {
     struct uuid user_id;
-    bool online;
+    bool is_here;
+    bool is_here_news;
+    bool is_online;
+    bool is_online_news;
+    int64_t at_us;
 };
 
-/* True: the user's presence is other than what has been announced. Who has just gone stays in the
- * list (false, *stays); an entry without clients goes. The lock is held. */
+/* True: the user's presence is other than what has been told. Who has just gone stays in the list
+ * (false, *stays); an entry of somebody who is nowhere goes. The lock is held. */
 static bool take_change(struct registry *registry, struct registry_user *user, int64_t now_ms,
                         struct news *news, bool *stays)
 {
     bool is_here = user->clients > 0;
-    *news = (struct news){user->node.key, is_here};
-    *stays = !is_here && user->is_announced && now_ms - user->gone_ms < GONE_MS;
+    bool is_online = is_here || user->nodes > 0;
+    bool is_going = (user->is_told && !is_here) || (user->is_announced && !is_online);
+    *stays = is_going && now_ms - user->gone_ms < GONE_MS;
     if (*stays) {
         return false;
     }
-    bool is_news = is_here != user->is_announced;
+    *news = (struct news){.user_id = user->node.key,
+                          .is_here = is_here,
+                          .is_here_news = is_here != user->is_told,
+                          .is_online = is_online,
+                          .is_online_news = is_online != user->is_announced,
+                          .at_us = is_going ? user->gone_us : clock_now_us()};
     user->is_changed = false;
-    user->is_announced = is_here;
-    if (!is_here) {
+    user->is_told = is_here;
+    user->is_announced = is_online;
+    if (!is_online) {
         map_remove(&registry->users, &user->node);
         free(user);
     }
-    return is_news;
+    return news->is_here_news || news->is_online_news;
 }
 
 /* The lock is held. malloc'd. */
@@ -225,6 +295,16 @@ static struct news *take_changes(struct registry *registry, size_t *count)
     return list;
 }
 
+static void tell_one(const struct hub_options *options, const struct news *news)
+{
+    if (news->is_here_news) {
+        options->here(news->user_id, news->is_here, news->at_us, options->context);
+    }
+    if (news->is_online_news) {
+        options->presence(news->user_id, news->is_online, news->at_us, options->context);
+    }
+}
+
 void registry_tell(struct registry *registry)
 {
     size_t count = 0;
@@ -232,7 +312,7 @@ void registry_tell(struct registry *registry)
     struct news *list = take_changes(registry, &count);
     pthread_mutex_unlock(&registry->lock);
     for (size_t i = 0; i < count; i++) {
-        registry->limits->presence(list[i].user_id, list[i].online, registry->limits->context);
+        tell_one(registry->limits, &list[i]);
     }
     free(list);
 }

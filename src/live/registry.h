@@ -1,5 +1,5 @@
-/* Who is connected: how many clients a user and an address have, and who is online. One for the hub;
- * one mutex, held for a few instructions. Any thread. */
+/* Who is connected: how many clients a user and an address have, and who is online, here or on another
+ * node. One for the hub; one mutex, held for a few instructions. Any thread. */
 #pragma once
 
 #include <pthread.h>
@@ -32,7 +32,13 @@ struct registry_address *registry_enter(struct registry *registry, struct live_w
 void registry_leave(struct registry *registry, const struct live_who *who,
                     struct registry_address *address);
 bool registry_is_online(struct registry *registry, struct uuid user_id);
+bool registry_is_here(struct registry *registry, struct uuid user_id);
 int64_t registry_users(struct registry *registry);
-/* Calls `presence` for whoever has come, or has been gone for some seconds. Always from the same
- * thread, so that the calls are in order. */
+/* hub_list_here() */
+size_t registry_list_here(struct registry *registry, struct uuid **ids);
+/* hub_note_elsewhere(). True: registry_tell() has something to tell at once. */
+bool registry_note_elsewhere(struct registry *registry, struct uuid user_id, bool is_there,
+                             int64_t at_us);
+/* Calls `here` and `presence` for whoever has come, or has been gone for some seconds. Always from the
+ * same thread, so that the calls are in order. */
 void registry_tell(struct registry *registry);

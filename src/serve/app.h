@@ -8,6 +8,7 @@
 #include "db/exec.h"
 #include "http/server.h"
 
+struct bus;
 struct hub;
 struct router;
 struct sync;
@@ -27,6 +28,7 @@ struct app {
     struct exec *exec;
     struct sync *sync;
     struct hub *hub;
+    struct bus *bus; /* NULL: there are no other nodes */
     struct http_server *server;
     struct router *router;
     struct throttle *throttle;

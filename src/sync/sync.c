@@ -169,6 +169,11 @@ void sync_committed(const struct position *stamps, void *context)
 {
     struct sync *sync = context;
     mark_raise(sync->mark, stamps); /* who wrote is told before the others */
+    sync_look(sync);
+}
+
+void sync_look(struct sync *sync)
+{
     struct tailer *tailer = atomic_load(&sync->tailer);
     if (tailer != NULL) {
         tailer_poke(tailer);

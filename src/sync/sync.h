@@ -18,6 +18,8 @@ enum err sync_connected(struct db *db, void *sync) CHECKED;
 void sync_start(struct sync *sync, struct exec *exec, struct hub *hub);
 /* A commit was made: for exec_options.committed. Any thread; never waits. */
 void sync_committed(const struct position *stamps, void *sync);
+/* Another node, perhaps, has made one. Any thread; never waits. */
+void sync_look(struct sync *sync);
 /* For hub_options.pull. */
 bool sync_pull(struct live_pull *pull, void *sync);
 /* Once the tailer has passed on what was committed before this call, it ends. */

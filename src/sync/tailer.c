@@ -215,9 +215,9 @@ static enum err tell_conversation(struct step *step, const struct change *change
 /* To the member's own devices. */
 static void tell_own(struct step *step, int shard, const struct participant *mine)
 {
-    bool online = hub_is_online(step->tailer->hub, mine->user_id);
+    bool is_here = hub_is_here(step->tailer->hub, mine->user_id);
     add_user_event(step, LIVE_OWN, shard, mine->conversation_id, mine->user_id,
-                   online ? frame_membership(mine) : NULL);
+                   is_here ? frame_membership(mine) : NULL);
 }
 
 static enum err tell_membership(struct step *step, const struct change *change)
@@ -230,9 +230,9 @@ static enum err tell_membership(struct step *step, const struct change *change)
         return e;
     }
     if (mine.left_at != 0) {
-        bool online = hub_is_online(step->tailer->hub, mine.user_id);
+        bool is_here = hub_is_here(step->tailer->hub, mine.user_id);
         add_user_event(step, LIVE_LEFT, change->shard, mine.conversation_id, mine.user_id,
-                       online ? frame_gone(mine.conversation_id, mine.rev) : NULL);
+                       is_here ? frame_gone(mine.conversation_id, mine.rev) : NULL);
     } else if (mine.joined_stamp > step->tailer->at.at[change->shard]) {
         add_user_event(step, LIVE_JOINED, change->shard, mine.conversation_id, mine.user_id, NULL);
     } else {
@@ -275,7 +275,7 @@ static enum err tell_sessions(struct step *step, const struct change *change)
 {
     struct uuid *ids = NULL;
     size_t count = 0;
-    if (!hub_is_online(step->tailer->hub, change->object_id)) {
+    if (!hub_is_here(step->tailer->hub, change->object_id)) {
         return ERR_OK;
     }
     enum err e = store_sync_sessions(step->db, step->arena, change->object_id, &ids, &count);

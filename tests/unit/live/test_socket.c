@@ -665,6 +665,38 @@ static void test_presence(void **state)
     live_test_wait_presence(&t, "+1+2-2");
     assert_false(hub_is_online(t.hub, live_test_user(2)));
     assert_true(hub_is_online(t.hub, live_test_user(1)));
+    assert_string_equal(t.here, t.presence);
+}
+
+/* Who is at two nodes is gone when he has left both, whichever comes first. */
+static void test_presence_elsewhere(void **state)
+{
+    const struct uuid one = live_test_user(1);
+    struct uuid *ids = NULL;
+    struct peer mine;
+    (void)state;
+    live_test_start(&t, 10);
+    hub_note_elsewhere(t.hub, one, true, 0);
+    live_test_wait_presence(&t, "+1");
+    assert_true(hub_is_online(t.hub, one));
+    assert_false(hub_is_here(t.hub, one));
+    assert_int_equal(hub_list_here(t.hub, &ids), 0);
+    free(ids);
+    peer_open(&mine, &t, 1, 10);
+    live_test_join(&t, 10, 1);
+    assert_true(hub_is_here(t.hub, one));
+    hub_note_elsewhere(t.hub, one, true, 0); /* a third node */
+    hub_note_elsewhere(t.hub, one, false, 1);
+    peer_fini(&mine);
+    hub_note_elsewhere(t.hub, live_test_user(2), true, 0);
+    live_test_wait_presence(&t, "+1+2");
+    hub_note_elsewhere(t.hub, live_test_user(2), false, 1);
+    live_test_wait_presence(&t, "+1+2-2");
+    live_test_wait_here(&t, "+1-1");
+    assert_true(hub_is_online(t.hub, one));
+    hub_note_elsewhere(t.hub, one, false, 1);
+    live_test_wait_presence(&t, "+1+2-2-1");
+    assert_false(hub_is_online(t.hub, one));
 }
 
 int main(void)
@@ -699,6 +731,7 @@ int main(void)
         TEST(test_quiesce),
         TEST(test_room),
         TEST(test_presence),
+        TEST(test_presence_elsewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

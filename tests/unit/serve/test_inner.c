@@ -66,7 +66,7 @@ static void start_app(struct fixture *f)
     conf_init(&f->conf);
     f->app = (struct app){.conf = &f->conf, .limits = f->w.limits};
     f->app.router = router_new(api_resources, api_resource_count);
-    f->app.throttle = throttle_new();
+    f->app.throttle = throttle_new(STR("a secret"));
     assert_int_equal(exec_new(&options, &f->app.exec, &f->w.t.arena, &problem), ERR_OK);
 }
 

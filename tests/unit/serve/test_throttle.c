@@ -17,7 +17,7 @@ static const struct rate three_a_day = {3, 24 * 60 * 60};
 
 static int setup(void **state)
 {
-    *state = throttle_new();
+    *state = throttle_new(STR("a secret"));
     return 0;
 }
 
@@ -124,6 +124,82 @@ static void test_no_name_reaches_into_a_scope(void **state)
     assert_true(take(*state, three_a_day, "log", "inx"));
 }
 
+/* --- two nodes --- */
+
+static size_t pass_on(struct throttle *from, struct throttle *to)
+{
+    struct bus_count counts[64];
+    size_t count = throttle_tell(from, counts, COUNT_OF(counts));
+    for (size_t i = 0; i < count; i++) {
+        assert_true(counts[i].left_ms > 0);
+        throttle_hear(to, &counts[i]);
+    }
+    return count;
+}
+
+static void test_nodes_count_together(void **state)
+{
+    struct throttle *other = throttle_new(STR("a secret"));
+    assert_true(take(*state, three_a_day, "login", "ann"));
+    assert_true(take(*state, three_a_day, "login", "ann"));
+    assert_true(take(*state, three_a_day, "login", "bob"));
+    assert_int_equal(pass_on(*state, other), 2);
+    assert_int_equal(pass_on(*state, other), 0); /* told once */
+    assert_true(take(other, three_a_day, "login", "ann"));
+    assert_false(take(other, three_a_day, "login", "ann"));
+    assert_true(take(other, three_a_day, "user", "ann"));
+    assert_int_equal(pass_on(other, *state), 2); /* what it has heard it does not tell */
+    assert_false(take(*state, three_a_day, "login", "ann"));
+    assert_true(take(*state, three_a_day, "login", "bob"));
+    throttle_free(other);
+}
+
+static void test_little_is_not_told(void **state)
+{
+    struct throttle *other = throttle_new(STR("a secret"));
+    const struct rate many = {1600, 24 * 60 * 60};
+    for (int i = 0; i < 99; i++) {
+        assert_true(take(*state, many, "user", "ann"));
+    }
+    assert_int_equal(pass_on(*state, other), 0);
+    assert_true(take(*state, many, "user", "ann"));
+    assert_int_equal(pass_on(*state, other), 1);
+    for (int i = 0; i < 1500; i++) {
+        assert_true(take(other, many, "user", "ann"));
+    }
+    assert_false(take(other, many, "user", "ann"));
+    throttle_free(other);
+}
+
+/* With another secret a key is nobody's. */
+static void test_a_key_is_secret(void **state)
+{
+    struct throttle *stranger = throttle_new(STR("another secret"));
+    for (int i = 0; i < 3; i++) {
+        assert_true(take(*state, three_a_day, "login", "ann"));
+    }
+    assert_int_equal(pass_on(*state, stranger), 1);
+    assert_true(take(stranger, three_a_day, "login", "ann"));
+    throttle_free(stranger);
+}
+
+/* More than may wait: none is told twice, none of those that are listed is lost. */
+static void test_more_than_can_be_told(void **state)
+{
+    struct bus_count counts[4096];
+    char who[32];
+    for (int i = 0; i < 3000; i++) {
+        (void)snprintf(who, sizeof(who), "user %d", i);
+        assert_true(take(*state, three_a_day, "anon", who));
+    }
+    size_t count = throttle_tell(*state, counts, COUNT_OF(counts));
+    assert_true(count > 900 && count <= 1024);
+    assert_int_equal(throttle_tell(*state, counts, COUNT_OF(counts)), 0);
+    assert_true(take(*state, three_a_day, "anon", "user 2999")); /* both are told now */
+    assert_int_equal(throttle_tell(*state, counts, COUNT_OF(counts)), 1);
+    assert_int_equal(counts[0].n, 2);
+}
+
 enum { THREADS = 4, TRIES = 500, ALLOWED = 700 };
 
 struct taker {
@@ -172,6 +248,10 @@ int main(void)
         TEST(test_names_that_hash_alike),
         TEST(test_no_name_reaches_into_a_scope),
         TEST(test_many_threads),
+        TEST(test_nodes_count_together),
+        TEST(test_little_is_not_told),
+        TEST(test_a_key_is_secret),
+        TEST(test_more_than_can_be_told),
 #undef TEST
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,15 +62,28 @@ static void on_said(struct live_client *client, struct str text, void *context)
     pthread_mutex_unlock(&t->lock);
 }
 
-static void on_presence(struct uuid user_id, bool online, void *context)
+static void note_presence(struct live_test *t, char text[LIVE_TEST_MAX], struct uuid user_id,
+                          bool has_come)
 {
-    struct live_test *t = context;
     pthread_mutex_lock(&t->lock);
-    size_t n = strlen(t->presence);
-    (void)snprintf(t->presence + n, sizeof(t->presence) - n, "%c%d", online ? '+' : '-',
-                   user_id.b[1]);
+    size_t n = strlen(text);
+    (void)snprintf(text + n, LIVE_TEST_MAX - n, "%c%d", has_come ? '+' : '-', user_id.b[1]);
     pthread_cond_broadcast(&t->changed);
     pthread_mutex_unlock(&t->lock);
+}
+
+static void on_presence(struct uuid user_id, bool online, int64_t at_us, void *context)
+{
+    struct live_test *t = context;
+    assert_true(at_us > 0);
+    note_presence(t, t->presence, user_id, online);
+}
+
+static void on_here(struct uuid user_id, bool is_here, int64_t at_us, void *context)
+{
+    struct live_test *t = context;
+    assert_true(at_us > 0);
+    note_presence(t, t->here, user_id, is_here);
 }
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -92,6 +105,7 @@ void live_test_init(struct live_test *t)
         .shards = 1,
         .pull = on_pull,
         .said = on_said,
+        .here = on_here,
         .presence = on_presence,
         .context = t,
     };
@@ -219,15 +233,25 @@ void live_test_wait_said(struct live_test *t, size_t count)
     assert_int_equal(said_count, count);
 }
 
-void live_test_wait_presence(struct live_test *t, const char *expected)
+static void wait_text(struct live_test *t, const char text[LIVE_TEST_MAX], const char *expected)
 {
     bool in_time = true;
     pthread_mutex_lock(&t->lock);
-    while (strlen(t->presence) < strlen(expected) && in_time) {
+    while (strlen(text) < strlen(expected) && in_time) {
         in_time = wait_change(t);
     }
     pthread_mutex_unlock(&t->lock);
-    assert_string_equal(t->presence, expected);
+    assert_string_equal(text, expected);
+}
+
+void live_test_wait_presence(struct live_test *t, const char *expected)
+{
+    wait_text(t, t->presence, expected);
+}
+
+void live_test_wait_here(struct live_test *t, const char *expected)
+{
+    wait_text(t, t->here, expected);
 }
 
 void live_test_wait_sockets(struct live_test *t, int64_t count)

@@ -25,6 +25,7 @@ struct live_test {
     size_t subscribe_count;
     int64_t extend_us;            /* the same */
     char presence[LIVE_TEST_MAX]; /* "+1-1": the user's first byte */
+    char here[LIVE_TEST_MAX];     /* the same, of this node alone */
 };
 
 extern const struct uuid live_test_incarnation;
@@ -61,6 +62,7 @@ void live_test_publish(struct live_test *t, int64_t from, int64_t to, uint8_t co
 void live_test_wait_sockets(struct live_test *t, int64_t count);
 void live_test_wait_said(struct live_test *t, size_t count);
 void live_test_wait_presence(struct live_test *t, const char *expected);
+void live_test_wait_here(struct live_test *t, const char *expected);
 
 /* The other end of a WebSocket. */
 struct peer {
