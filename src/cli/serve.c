@@ -9,6 +9,7 @@
 #include "api/realtime.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "cli/database.h"
 #include "cli/options.h"
 #include "crypto/random.h"
 #include "jobs/jobs.h"
@@ -126,10 +127,7 @@ static enum err start_live(struct cli *cli, struct app *app, const struct capaci
         .presence = realtime_presence,
         .context = app,
     };
-    const char *beside = cli->conf->database_path != NULL
-                             ? cli->conf->database_path
-                             : arena_printf(cli->arena, "%s/database", cli->conf->data_dir).p;
-    const char *mark = arena_printf(cli->arena, "%s-mark", beside).p;
+    const char *mark = cli_mark_path(cli, cli->conf->database_path);
     enum err e = sync_register(app->sync, exec_writer(app->exec), database_identity(cli), mark);
     if (e != ERR_OK) {
         *problem = e == ERR_CONFLICT

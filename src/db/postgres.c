@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "db/driver.h"
+#include "db/postgres_copy.h"
 
 enum {
     PARAMETERS_MAX = 32,
@@ -313,7 +314,7 @@ struct parameters {
 };
 
 /* What is beyond PostgreSQL's times is infinitely early or late. */
-static int64_t to_postgres_time(int64_t us)
+int64_t postgres_time(int64_t us)
 {
     if (us > INT64_MAX - epoch_us || us < INT64_MIN + epoch_us) {
         return us > 0 ? INT64_MAX : INT64_MIN;
@@ -342,7 +343,7 @@ static void bind_number(struct parameters *p, int i, int64_t n, Oid type)
         memcpy(to, &wire, sizeof(wire));
         p->sizes[i] = sizeof(wire);
     } else {
-        uint64_t wire = htobe64((uint64_t)(type == OID_TIMESTAMPTZ ? to_postgres_time(n) : n));
+        uint64_t wire = htobe64((uint64_t)(type == OID_TIMESTAMPTZ ? postgres_time(n) : n));
         memcpy(to, &wire, sizeof(wire));
         p->sizes[i] = sizeof(wire);
     }
@@ -571,6 +572,37 @@ static enum err postgres_script(struct db *db, const char *sql, struct arena *a,
     return e;
 }
 
+/* --- loading ------------------------------------------------------------------------------- */
+
+static enum err postgres_load_begin(struct db_load *load)
+{
+    PGresult *result = copy_begin(connection_of(load->db), load);
+    enum err e = load->state == NULL ? classify(load->db, result, load->table) : ERR_OK;
+    PQclear(result);
+    return e;
+}
+
+static enum err postgres_load_row(struct db_load *load, const struct db_val *values, size_t count)
+{
+    return copy_row(load->state, values, count) ? ERR_OK : classify(load->db, NULL, load->table);
+}
+
+static enum err postgres_load_end(struct db_load *load, enum err e)
+{
+    if (load->state == NULL) {
+        return e;
+    }
+    PGresult *result = copy_end(load->state, e == ERR_OK);
+    if (e == ERR_OK && PQresultStatus(result) != PGRES_COMMAND_OK) {
+        e = classify(load->db, result, load->table);
+    }
+    if (e == ERR_OK) {
+        count_changes(load->db, result);
+    }
+    PQclear(result);
+    return e;
+}
+
 /* The functions are what sqlite.c has in C, as far as SQL can. */
 static const char prelude[] =
     "SELECT pg_advisory_lock(7165063301);"
@@ -614,5 +646,8 @@ const struct db_driver db_postgres = {
     .rollback = postgres_rollback,
     .total_changes = postgres_total_changes,
     .in_transaction = postgres_in_transaction,
+    .load_begin = postgres_load_begin,
+    .load_row = postgres_load_row,
+    .load_end = postgres_load_end,
     .script = postgres_script,
 };
