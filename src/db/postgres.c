@@ -628,7 +628,10 @@ const struct db_driver db_postgres = {
                           [X_INT] = "bigint",
                           [X_BOOL] = "boolean",
                           [X_TIME] = "timestamptz",
-                          [X_TEXT] = "text"},
+                          [X_TEXT] = "text",
+                          [X_COLUMNS] = "(SELECT attname::text AS name FROM pg_attribute"
+                                        " WHERE attrelid = to_regclass(quote_ident($1))"
+                                        " AND attnum > 0 AND NOT attisdropped) AS found"},
                 .parameter = "$"},
     .prelude = prelude,
     .open = postgres_open,

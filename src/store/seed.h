@@ -1,8 +1,10 @@
-/* Rows for demonstration and measuring, written straight: no rule is asked, and every kept value
+/* Rows for demonstration and measuring, and from other programs, written straight: no rule is asked, and every kept value
  * (last_seq, counts, revs) is the caller's to get right. Messages stand in no log: their conversations
- * begin in the same commit, so that nobody can have known them before. Only for `confab seed-demo`. */
+ * begin in the same commit, so that nobody can have known them before. For `confab seed-demo` and
+ * `confab import-django` only. */
 #pragma once
 
+#include "crypto/hash.h"
 #include "db/db.h"
 #include "store/model.h"
 
@@ -12,9 +14,14 @@ enum err store_seed_is_empty(struct db *db, bool *empty) CHECKED;
  * In a transaction. */
 enum err store_seed_wipe(struct db *db, struct arena *a, struct str *problem) CHECKED;
 
+/* `direct_key`: of a one-to-one conversation, SHA256_SIZE bytes; else NULL. */
 enum err store_seed_conversation(struct db *db, int64_t stamp,
-                                 const struct conversation *conversation) CHECKED;
-enum err store_seed_message(struct db *db, int64_t stamp, const struct message *message) CHECKED;
+                                 const struct conversation *conversation, const uint8_t *direct_key)
+    CHECKED;
+/* Messages are loaded: sets what db_load_begin() wants, then a row each, then db_load_end(). */
+void store_seed_messages(struct db_load *load);
+enum err store_seed_message(struct db_load *load, int64_t stamp, const struct message *message)
+    CHECKED;
 
 /* Statistics for the planner; outside a transaction. */
 enum err store_seed_analyze(struct db *db, struct arena *a, struct str *problem) CHECKED;
