@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "store/change.h"
 #include "store/queries.h"
 
 bool cli_database_exists(const struct cli *cli)
@@ -85,13 +86,13 @@ const char *cli_mark_path(const struct cli *cli, const char *path)
                         : arena_printf(cli->arena, "%s/database-mark", cli->conf->data_dir).p;
 }
 
-enum err cli_begin_write(struct db *db, int64_t *stamp)
+enum err cli_begin_write(struct db *db)
 {
     enum err e = db_begin_write(db);
     if (e != ERR_OK) {
         return e;
     }
-    e = db_get_int(db, Q_STAMP_RAISE, NO_ARGS, stamp, NULL);
+    e = store_hold_all(db);
     if (e != ERR_OK) {
         db_rollback(db);
     }

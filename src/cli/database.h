@@ -14,9 +14,8 @@ enum err cli_migrate_database(struct cli *cli, struct str *problem) CHECKED;
 enum err cli_open_database(struct cli *cli, struct db **out, struct str *problem) CHECKED;
 /* The file of sync/mark.h. `path`: of an SQLite database; NULL: a server's. */
 const char *cli_mark_path(const struct cli *cli, const char *path);
-/* Begins a transaction that writes, and raises the counter of commits as each batch of the server
- * does. */
-enum err cli_begin_write(struct db *db, int64_t *stamp) CHECKED;
+/* Begins a transaction that writes, in any shard. */
+enum err cli_begin_write(struct db *db) CHECKED;
 
 /* The sentence for a failure of the database; returns 1. */
 int cli_fail_database(enum err e);

@@ -30,7 +30,6 @@ struct importer {
     struct django django;
     struct mark *mark; /* no server has the target */
     struct db *db;
-    int64_t stamp;
     struct uuid anybody; /* the oldest user, for conversations that nobody is in */
     int64_t users;
     int64_t renamed;
@@ -57,7 +56,7 @@ static void note_twin(struct importer *m, const struct user *user)
 
 static enum err add_user(struct importer *m, struct arena *a, struct django_user *row)
 {
-    struct call call = {.db = m->db, .arena = a, .stamp = m->stamp};
+    struct call call = {.db = m->db, .arena = a};
     struct str before = row->user.username;
     enum err e = chat_account_take_over(&call, &row->user, row->password);
     if (e == ERR_CONFLICT) {
@@ -204,9 +203,8 @@ static enum err add_member(struct importer *m, const struct thread *t, size_t i)
         .left_at = member->has_left ? member->sent_us : 0,
         .read_seq = import_plan_read_seq(&t->plan, member),
         .rev = 2 + (int64_t)i,
-        .joined_stamp = m->stamp,
     };
-    return store_participant_save(m->db, m->stamp, &participant);
+    return store_participant_begin(m->db, &participant);
 }
 
 static enum err add_thread(struct importer *m, const struct thread *t)
@@ -216,7 +214,7 @@ static enum err add_thread(struct importer *m, const struct thread *t)
     const struct conversation conversation = describe(m, t);
     enum err e = find_pair(m, t, key, &is_pair);
     if (e == ERR_OK) {
-        e = store_seed_conversation(m->db, m->stamp, &conversation, is_pair ? key : NULL);
+        e = store_seed_conversation(m->db, &conversation, is_pair ? key : NULL);
     }
     for (size_t i = 0; i < t->plan.count && e == ERR_OK; i++) {
         e = add_member(m, t, i);
@@ -230,7 +228,6 @@ static enum err add_thread(struct importer *m, const struct thread *t)
 /* The messages of a conversation on their way. */
 struct stream {
     struct db_load load;
-    int64_t stamp;
     int64_t seq;
     int64_t rev;
 };
@@ -240,12 +237,12 @@ static enum err add_message(void *context, struct message *message)
     struct stream *s = context;
     message->seq = ++s->seq;
     message->rev = ++s->rev;
-    return store_seed_message(&s->load, s->stamp, message);
+    return store_seed_message(&s->load, message);
 }
 
 static enum err add_messages(struct importer *m, const struct thread *t)
 {
-    struct stream s = {.stamp = m->stamp, .rev = rev_without_messages(t)};
+    struct stream s = {.rev = rev_without_messages(t)};
     if (t->plan.last_seq == 0) {
         return ERR_OK;
     }
@@ -334,7 +331,7 @@ static enum err fill(struct importer *m)
 static enum err store_all(struct importer *m)
 {
     bool empty = false;
-    enum err e = cli_begin_write(m->db, &m->stamp);
+    enum err e = cli_begin_write(m->db);
     if (e != ERR_OK) {
         return e;
     }
@@ -354,13 +351,11 @@ static enum err store_all(struct importer *m)
     return db_commit(m->db);
 }
 
-/* A server's writer claims the database for itself, and so does this. */
 static enum err open_target(struct importer *m)
 {
     const struct conf *conf = m->cli->conf;
-    const struct db_options options = {.queries = store_queries,
-                                       .busy_timeout_ms = conf->db_busy_timeout_ms,
-                                       .writes_steadily = conf->database_path == NULL};
+    const struct db_options options = {
+        .queries = store_queries, .busy_timeout_ms = conf->db_busy_timeout_ms, .alone = true};
     enum err e = cli_migrate_database(m->cli, &m->problem);
     if (e == ERR_OK) {
         e = mark_open(cli_mark_path(m->cli, conf->database_path), &m->mark);

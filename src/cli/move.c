@@ -9,7 +9,7 @@
 #include "cli/options.h"
 #include "store/move.h"
 #include "store/seed.h"
-#include "sync/mark.h"
+#include "sync/sync.h"
 
 enum { BATCH_MAX = 1000 * 1000, NOTE_MAX = 128 };
 
@@ -24,7 +24,7 @@ static const char about[] =
 struct side {
     struct conf_database database;
     const char *mark_path;
-    struct mark *mark; /* no server has it */
+    struct sync *sync; /* no server has its mark */
     struct db *db;
 };
 
@@ -47,25 +47,26 @@ static enum err lock_side(struct mover *m, struct side *side)
 {
     side->mark_path = cli_mark_path(m->cli, side->database.path);
     if (side == &m->to && strcmp(side->mark_path, m->from.mark_path) == 0) {
-        return ERR_OK; /* both are servers' databases, with one mark */
+        side->sync = m->from.sync; /* both are servers' databases, with one mark */
+        return ERR_OK;
     }
-    enum err e = mark_open(side->mark_path, &side->mark);
+    side->sync = sync_new();
+    enum err e = sync_open(side->sync, str_of(side->database.name), side->mark_path);
     if (e != ERR_OK) {
         m->problem = arena_printf(m->cli->arena,
-                                  e == ERR_CONFLICT ? "A server runs on %s: stop it first."
-                                                    : "Cannot write beside %s.",
-                                  side->database.name);
+                                  e == ERR_CONFLICT ? "A server uses %s: stop it first."
+                                                    : "Cannot write %s.",
+                                  side->mark_path);
     }
     return e;
 }
 
-/* A server's writer claims the database for itself, and so does this. */
 static enum err open_side(struct mover *m, struct side *side)
 {
     const struct db_options options = {.queries = move_queries(m->cli->arena),
                                        .read_only = side == &m->from,
                                        .busy_timeout_ms = m->cli->conf->db_busy_timeout_ms,
-                                       .writes_steadily = side->database.path == NULL};
+                                       .alone = true};
     return db_open(side->database.url, &options, &side->db, m->cli->arena, &m->problem);
 }
 
@@ -307,24 +308,17 @@ static enum err verify_all(struct mover *m)
 
 /* --- ending -------------------------------------------------------------------------------- */
 
-/* How far clients were told goes along, if the source is the database that they were told of: else they
- * start afresh at the target as they would at the source. */
-static enum err carry_mark(struct mover *m)
+/* Clients go on at the target as they would have at the source. */
+static enum err carry_life(struct mover *m)
 {
-    struct uuid incarnation;
-    struct position at;
-    bool found = false;
-    enum err e = move_present(m->from.db, &incarnation, &at, &found);
-    if (e != ERR_OK || !found || !m->keeps_positions || m->to.mark == NULL ||
-        !mark_confirms(m->from.mark, incarnation, &at)) {
-        return e;
-    }
-    return mark_begin(m->to.mark, incarnation, &at);
+    bool went_back = false;
+    enum err e = sync_went_back(m->from.sync, m->from.db, &went_back);
+    return e == ERR_OK ? sync_adopt(m->to.sync, m->to.db, went_back) : e;
 }
 
 static enum err end(struct mover *m)
 {
-    enum err e = carry_mark(m);
+    enum err e = m->keeps_positions ? carry_life(m) : ERR_OK;
     if (e == ERR_OK) {
         e = write_note(m, false);
     }
@@ -383,8 +377,10 @@ static int move(struct mover *m)
     db_close(m->from.db);
     db_close(m->to.db);
     db_close(m->migrations);
-    mark_close(m->from.mark);
-    mark_close(m->to.mark);
+    if (m->to.sync != m->from.sync) {
+        sync_free(m->to.sync);
+    }
+    sync_free(m->from.sync);
     if (e != ERR_OK) {
         return m->problem.n > 0 ? cli_fail(1, "%.*s", STR_ARG(m->problem)) : cli_fail_database(e);
     }

@@ -160,11 +160,14 @@ static void warn_if_unsafe(struct db *db)
     }
 }
 
-/* Of two servers on one database each would take the other for its next life: the second waits as
- * long as for any lock, and that is ERR_BUSY. Held as long as the connection lives. */
+/* The writers of all nodes share a lock, which who needs the database alone waits for as for any other;
+ * and they for him. Held as long as the connection lives. */
 static enum err claim(struct db *db)
 {
-    return run(db, "SELECT pg_advisory_lock(7165063302)", NULL);
+    if (db->options.writes_steadily) {
+        return run(db, "SELECT pg_advisory_lock_shared(7165063302)", NULL);
+    }
+    return db->options.alone ? run(db, "SELECT pg_advisory_lock(7165063302)", NULL) : ERR_OK;
 }
 
 static enum err connect_now(struct db *db)
@@ -186,12 +189,15 @@ static enum err connect_now(struct db *db)
     enum err e = set_up(db);
     if (e == ERR_OK && db->options.writes_steadily) {
         warn_if_unsafe(db);
+    }
+    if (e == ERR_OK) {
         e = claim(db);
     }
     if (e != ERR_OK) {
         PQfinish(connection_of(db)); /* half set up it is of no use */
         db->handle = NULL;
     }
+    db->connections += e == ERR_OK ? 1 : 0;
     return e;
 }
 
@@ -226,8 +232,10 @@ static enum err postgres_open(struct db *db, const char *url, struct arena *a, s
     enum err e = session->url != NULL ? connect_now(db) : ERR_INTERNAL;
     if (e != ERR_OK) {
         struct str why = str_trim(str_of(PQerrorMessage(connection_of(db))));
-        *problem = e == ERR_BUSY ? STR("Another server runs on this database.")
-                                 : arena_printf(a, "Cannot use the database: %.*s.", STR_ARG(why));
+        *problem = e != ERR_BUSY ? arena_printf(a, "Cannot use the database: %.*s.", STR_ARG(why))
+                   : db->options.alone
+                       ? STR("A server runs on this database: stop it first.")
+                       : STR("The database is being moved or filled by another process.");
     }
     return e;
 }
@@ -631,7 +639,12 @@ const struct db_driver db_postgres = {
                           [X_TEXT] = "text",
                           [X_COLUMNS] = "(SELECT attname::text AS name FROM pg_attribute"
                                         " WHERE attrelid = to_regclass(quote_ident($1))"
-                                        " AND attnum > 0 AND NOT attisdropped) AS found"},
+                                        " AND attnum > 0 AND NOT attisdropped) AS found",
+                          [X_SERVER] =
+                              "(SELECT system_identifier::text FROM pg_control_system())"
+                              " || ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)",
+                          [X_SINCE] = "pg_postmaster_start_time()::text",
+                          [T_SHARDS] = "8"},
                 .parameter = "$"},
     .prelude = prelude,
     .open = postgres_open,

@@ -2,23 +2,24 @@
 
 #include "base/buf.h"
 #include "crypto/hash.h"
+#include "store/queries.h"
 
-/* The queries: those of every table, then these. */
+/* The queries: all of the program's, those of every table, then these. */
 enum of_table { PAGE_FIRST, PAGE_NEXT, KEY_LAST, ROW_ADD, OF_TABLE };
-enum { INCARNATIONS_DROP = TABLE_COUNT * OF_TABLE, TICKETS_DROP, SHARD_SET, NEWEST, QUERIES };
+enum { TABLES = Q_COUNT, INCARNATIONS_DROP = TABLES + TABLE_COUNT * OF_TABLE, TICKETS_DROP };
+enum { SHARD_SET = TICKETS_DROP + 1, QUERIES };
 
 static const char *const others[] = {
     "DELETE FROM incarnation",
     "DELETE FROM ws_ticket",
     "UPDATE shard SET stamp = ?2, users = ?3, conversations = ?4, messages = ?5 WHERE id = ?1",
-    "SELECT id FROM incarnation ORDER BY n DESC LIMIT 1",
 };
 
 enum { SQL_MAX = 4096, ROW_MAX = 256 * 1024 * 1024 };
 
 static int query_of(enum table_number table, enum of_table which)
 {
-    return (int)table * OF_TABLE + (int)which;
+    return TABLES + (int)table * OF_TABLE + (int)which;
 }
 
 /* --- texts --------------------------------------------------------------------------------- */
@@ -93,10 +94,14 @@ struct db_queries move_queries(struct arena *a)
     const char **names = ARENA_ARRAY(a, const char *, QUERIES);
     struct buf sql;
     buf_init(&sql, SQL_MAX);
-    for (int i = 0; i < INCARNATIONS_DROP; i++) {
-        const struct table *table = &store_tables[i / OF_TABLE];
+    for (int i = 0; i < TABLES; i++) {
+        texts[i] = store_queries.text[i];
+        names[i] = store_queries.name[i];
+    }
+    for (int i = TABLES; i < INCARNATIONS_DROP; i++) {
+        const struct table *table = &store_tables[(i - TABLES) / OF_TABLE];
         buf_reset(&sql);
-        write_text(&sql, table, (enum of_table)(i % OF_TABLE));
+        write_text(&sql, table, (enum of_table)((i - TABLES) % OF_TABLE));
         texts[i] = arena_copy(a, buf_view(&sql)).p;
         names[i] = table->name;
     }
@@ -327,26 +332,6 @@ static enum err planned_shards(struct db *from, struct db *to, struct shards *ou
         plan_shards(&source, out);
     }
     return e;
-}
-
-enum err move_present(struct db *db, struct uuid *incarnation, struct position *at, bool *found)
-{
-    struct shards shards;
-    struct db_rows rows;
-    *at = (struct position){{0}};
-    enum err e = read_shards(db, &shards);
-    for (size_t i = 0; e == ERR_OK && i < shards.count; i++) {
-        at->at[i] = shards.rows[i][SHARD_STAMP].i;
-    }
-    if (e != ERR_OK) {
-        return e;
-    }
-    e = db_query(db, NEWEST, NO_ARGS, &rows);
-    *found = e == ERR_OK && db_next(&rows);
-    if (*found) {
-        *incarnation = db_uuid(&rows, 0);
-    }
-    return db_end(&rows, e);
 }
 
 enum err move_keeps_positions(struct db *from, struct db *to, bool *keeps)

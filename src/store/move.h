@@ -6,7 +6,7 @@
 #include "base/position.h"
 #include "store/tables.h"
 
-/* In `a`. */
+/* All that store/ has, too. In `a`. */
 struct db_queries move_queries(struct arena *a);
 
 /* Has it no rows but those that a database has from its migrations and from a server's start? */
@@ -21,11 +21,6 @@ bool move_copies(enum table_number table, bool keeps_positions);
 /* Copies the next rows of a table, `most` at most, in a transaction of its own. *copied: 0 at its end. */
 enum err move_page(struct db *from, struct db *to, enum table_number table, int64_t most,
                    int64_t *copied) CHECKED;
-/* The newest incarnation, and where the database stands in it. *found: false before a server's first
- * start. */
-enum err move_present(struct db *db, struct uuid *incarnation, struct position *at, bool *found)
-    CHECKED;
-
 /* The counters, in a transaction that writes: as they are, or, where shards differ, each at the greatest
  * of the source's, so that no stamp is beyond them, and what is counted in the first. */
 enum err move_shards(struct db *from, struct db *to) CHECKED;

@@ -15,13 +15,12 @@ enum err store_seed_is_empty(struct db *db, bool *empty) CHECKED;
 enum err store_seed_wipe(struct db *db, struct arena *a, struct str *problem) CHECKED;
 
 /* `direct_key`: of a one-to-one conversation, SHA256_SIZE bytes; else NULL. */
-enum err store_seed_conversation(struct db *db, int64_t stamp,
-                                 const struct conversation *conversation, const uint8_t *direct_key)
-    CHECKED;
-/* Messages are loaded: sets what db_load_begin() wants, then a row each, then db_load_end(). */
+enum err store_seed_conversation(struct db *db, const struct conversation *conversation,
+                                 const uint8_t *direct_key) CHECKED;
+/* Messages are loaded: sets what db_load_begin() wants, then a row each, then db_load_end(). The shards
+ * of their conversations are held. */
 void store_seed_messages(struct db_load *load);
-enum err store_seed_message(struct db_load *load, int64_t stamp, const struct message *message)
-    CHECKED;
+enum err store_seed_message(struct db_load *load, const struct message *message) CHECKED;
 
 /* Statistics for the planner; outside a transaction. */
 enum err store_seed_analyze(struct db *db, struct arena *a, struct str *problem) CHECKED;

@@ -14,13 +14,11 @@ COLUMNS(account) = {
 COLUMNS(account_word) = {{"word", DB_TEXT}, {"user_id", DB_UUID}, {"is_private", DB_BOOL}};
 
 COLUMNS(session) = {
-    {"id", DB_UUID},           {"user_id", DB_UUID},
-    {"kind", DB_TEXT},         {"token_hash", DB_BLOB},
-    {"generation", DB_INT},    {"issued_at", DB_TIME},
-    {"created_at", DB_TIME},   {"refresh_ended_at", DB_TIME},
-    {"expires_at", DB_TIME},   {"user_agent", DB_TEXT},
-    {"last_used_at", DB_TIME}, {"address", DB_TEXT},
-    {"revoked_at", DB_TIME},   {"stamp", DB_INT},
+    {"id", DB_UUID},         {"user_id", DB_UUID},          {"kind", DB_TEXT},
+    {"token_hash", DB_BLOB}, {"generation", DB_INT},        {"issued_at", DB_TIME},
+    {"created_at", DB_TIME}, {"refresh_ended_at", DB_TIME}, {"expires_at", DB_TIME},
+    {"user_agent", DB_TEXT}, {"last_used_at", DB_TIME},     {"address", DB_TEXT},
+    {"revoked_at", DB_TIME},
 };
 
 COLUMNS(conversation) = {
