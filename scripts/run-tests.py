@@ -231,10 +231,10 @@ def stage_live():
 
 
 def stage_postgres():
-    """tests/api and tests/live on PostgreSQL, with the clang build. Commands and settings are SQLite's
-    there too: those tests bring their own files."""
-    files = [path for path in api_files() + live_files()
-             if path.name not in ("cli.test.mjs", "config.test.mjs")]
+    """tests/api and tests/live on PostgreSQL, with the clang build. Tests of commands and settings bring
+    their own databases."""
+    own = ("cli.test.mjs", "config.test.mjs", "move.test.mjs", "import_django.test.mjs")
+    files = [path for path in api_files() + live_files() if path.name not in own]
     return node_tests("postgres", files, "clang-asan", within=["tests/lib/postgres.mjs", "node"])
 
 
