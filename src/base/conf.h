@@ -123,3 +123,13 @@ void conf_print_values(const struct conf *conf, FILE *out);
 
 /* "20/min": second, minute, hour or day, or the beginning of the word; "" and "0": no limit. */
 bool conf_parse_rate(struct str text, struct rate *out) CHECKED;
+
+/* A database by its URL, as DATABASE_URL is written. */
+struct conf_database {
+    const char *url;  /* for db_open */
+    const char *path; /* the SQLite file; NULL: a server */
+    const char *name; /* for people: that file, or the URL without its password */
+};
+
+/* In `a`. NULL, or what is wrong with the URL: "is neither ...". */
+const char *conf_database(struct arena *a, struct str url, struct conf_database *out);

@@ -197,3 +197,20 @@ struct str conf_database_path(struct arena *a, struct str url)
     }
     return (struct str){out, n};
 }
+
+const char *conf_database(struct arena *a, struct str url, struct conf_database *out)
+{
+    const char *problem = url.n == 0 ? "is empty" : conf_database_problem(url);
+    if (problem != NULL) {
+        return problem;
+    }
+    if (conf_is_server_url(url)) {
+        *out = (struct conf_database){.url = arena_copy(a, url).p,
+                                      .name = conf_without_password(a, url).p};
+        return NULL;
+    }
+    const char *path = conf_database_path(a, url).p;
+    *out = (struct conf_database){
+        .url = arena_printf(a, "sqlite:%s", path).p, .path = path, .name = path};
+    return NULL;
+}

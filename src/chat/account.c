@@ -198,6 +198,16 @@ static enum err store_words(struct call *c, const struct user *user)
 
 /* --- making -------------------------------------------------------------------------------- */
 
+static enum err add_user(struct call *c, const struct user *user, struct str password_hash)
+{
+    struct user_keys keys = keys_of(c, user);
+    enum err e = store_user_add(c->db, user, &keys, password_hash);
+    if (e == ERR_OK) {
+        e = store_words(c, user);
+    }
+    return e == ERR_OK ? store_tally_add(c->db, TALLY_USERS, 1) : e;
+}
+
 /* "ann", "ann2", "ann3" ..., then "ann" and six random digits. */
 static struct str name_candidate(struct call *c, struct str base, int attempt)
 {
@@ -256,12 +266,24 @@ enum err chat_account_create(struct call *c, const struct account_draft *draft,
     if (e != ERR_OK) {
         return e;
     }
-    struct user_keys keys = keys_of(c, out);
-    e = taken(c, store_user_add(c->db, out, &keys, password_hash));
-    if (e == ERR_OK) {
-        e = store_words(c, out);
+    return taken(c, add_user(c, out, password_hash));
+}
+
+enum err chat_account_take_over(struct call *c, struct user *user, struct str password_hash)
+{
+    struct uuid owner = {{0}};
+    const struct user_keys keys = keys_of(c, user);
+    bool valid = username_valid(user->username);
+    enum err e = valid ? store_user_by_username(c->db, keys.username, &owner) : ERR_OK;
+    if (e == ERR_OK && (!valid || !uuid_is_zero(owner))) {
+        struct str like = user->email.n > 0 ? user->email : user->username;
+        e = find_free_username(c, like, &user->username);
     }
-    return e == ERR_OK ? store_tally_add(c->db, TALLY_USERS, 1) : e;
+    if (e == ERR_OK && keys.email.p != NULL) {
+        e = store_user_by_email(c->db, keys.email, &owner);
+        e = e == ERR_OK && !uuid_is_zero(owner) ? ERR_CONFLICT : e;
+    }
+    return e == ERR_OK ? add_user(c, user, password_hash) : e;
 }
 
 /* --- changing ------------------------------------------------------------------------------ */

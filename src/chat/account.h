@@ -38,6 +38,11 @@ enum err chat_account_check(struct call *c, const struct account_draft *draft) C
  * is ERR_INVALID with its problem. */
 enum err chat_account_create(struct call *c, const struct account_draft *draft,
                              struct str password_hash, struct user *out) CHECKED;
+/* Stores a user as another program had him, with his id and his times. A username that is not valid
+ * here, or taken, becomes one that is made of his e-mail address. ERR_CONFLICT: somebody has that
+ * address already; nothing was written. */
+enum err chat_account_take_over(struct call *c, struct user *user, struct str password_hash)
+    CHECKED;
 
 /* ------- changing ------- */
 

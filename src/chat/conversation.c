@@ -44,8 +44,7 @@ enum err chat_conversation_people(struct call *call, const struct str *refs, siz
     return ERR_OK;
 }
 
-/* The same for both, whoever asks. */
-static void make_direct_key(struct uuid a, struct uuid b, uint8_t out[SHA256_SIZE])
+void chat_conversation_direct_key(struct uuid a, struct uuid b, uint8_t out[SHA256_SIZE])
 {
     struct uuid pair[2] = {a, b};
     if (uuid_compare(a, b) > 0) {
@@ -110,7 +109,7 @@ static enum err add(struct call *call, const struct conversation_draft *draft,
     uint8_t key[SHA256_SIZE] = {0};
     bool added = false;
     if (draft->direct) {
-        make_direct_key(call->me->id, draft->people.ids[0], key);
+        chat_conversation_direct_key(call->me->id, draft->people.ids[0], key);
     }
     /* The unique index decides between two who ask at once. */
     enum err e = store_conversation_add(call->db, conversation, draft->direct ? key : NULL, &added);

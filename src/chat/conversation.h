@@ -2,6 +2,7 @@
 #pragma once
 
 #include "chat/participant.h"
+#include "crypto/hash.h"
 
 struct conversation_draft {
     struct str title;
@@ -18,6 +19,9 @@ enum err chat_conversation_people(struct call *call, const struct str *refs, siz
 /* *existed: the pair has its direct conversation already; who had left it is in it again. */
 enum err chat_conversation_create(struct call *call, const struct conversation_draft *draft,
                                   struct conversation_view *out, bool *existed) CHECKED;
+
+/* What a pair's one-to-one conversation is unique by, whoever comes first. */
+void chat_conversation_direct_key(struct uuid a, struct uuid b, uint8_t out[SHA256_SIZE]);
 
 struct conversation_change {
     struct str title;            /* absent: as it is */

@@ -20,6 +20,8 @@ int cli_createsuperuser(struct cli *cli);
 int cli_changepassword(struct cli *cli);
 int cli_check(struct cli *cli);
 int cli_seed_demo(struct cli *cli);
+int cli_move(struct cli *cli);
+int cli_import_django(struct cli *cli);
 int cli_routes(struct cli *cli);
 int cli_configuration(struct cli *cli);
 int cli_version(struct cli *cli);

@@ -80,6 +80,12 @@ enum err cli_open_database(struct cli *cli, struct db **out, struct str *problem
     return e == ERR_OK ? db_open(cli_database_url(cli), &options, out, cli->arena, problem) : e;
 }
 
+const char *cli_mark_path(const struct cli *cli, const char *path)
+{
+    return path != NULL ? arena_printf(cli->arena, "%s-mark", path).p
+                        : arena_printf(cli->arena, "%s/database-mark", cli->conf->data_dir).p;
+}
+
 enum err cli_begin_write(struct db *db)
 {
     enum err e = db_begin_write(db);

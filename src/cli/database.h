@@ -12,6 +12,8 @@ enum err cli_open_migrations(struct cli *cli, const char *url, struct db **out,
 enum err cli_migrate_database(struct cli *cli, struct str *problem) CHECKED;
 /* A connection for reading and writing to a database that is up to date; another is refused. */
 enum err cli_open_database(struct cli *cli, struct db **out, struct str *problem) CHECKED;
+/* The file of sync/mark.h. `path`: of an SQLite database; NULL: a server's. */
+const char *cli_mark_path(const struct cli *cli, const char *path);
 /* Begins a transaction that writes, in any shard. */
 enum err cli_begin_write(struct db *db) CHECKED;
 

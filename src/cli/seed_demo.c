@@ -132,7 +132,7 @@ static enum err add_conversation(struct seeder *s, int64_t n)
         .participant_count = (int64_t)c->group_size,
         .rev = rev_without_messages(c) + c->last_seq,
     };
-    enum err e = store_seed_conversation(s->db, &conversation);
+    enum err e = store_seed_conversation(s->db, &conversation, NULL);
     for (size_t i = 0; i < c->group_size && e == ERR_OK; i++) {
         e = add_member(s, c, i);
     }
@@ -151,7 +151,9 @@ static enum err add_conversations(struct seeder *s)
 
 static enum err add_messages(struct seeder *s)
 {
-    enum err e = ERR_OK;
+    struct db_load load;
+    store_seed_messages(&load);
+    enum err e = db_load_begin(s->db, &load);
     for (int64_t n = 0; n < s->plan.size.messages && e == ERR_OK; n++) {
         const struct seed_message *planned = &s->plan.messages[n];
         const struct seed_conversation *c = &s->plan.conversations[planned->conversation];
@@ -169,8 +171,9 @@ static enum err add_messages(struct seeder *s)
             .sent_at = sent_us,
             .rev = rev_without_messages(c) + planned->seq,
         };
-        e = store_seed_message(s->db, &message);
+        e = store_seed_message(&load, &message);
     }
+    e = db_load_end(&load, e);
     return e == ERR_OK ? store_tally_add(s->db, TALLY_MESSAGES, s->plan.size.messages) : e;
 }
 

@@ -9,6 +9,7 @@
 #include "api/realtime.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "cli/database.h"
 #include "cli/options.h"
 #include "crypto/random.h"
 #include "jobs/jobs.h"
@@ -81,9 +82,7 @@ static struct str database_file(struct cli *cli)
 static enum err open_sync(struct cli *cli, struct app *app, struct str *problem)
 {
     bool is_file = cli->conf->database_path != NULL;
-    const char *beside = is_file ? cli->conf->database_path
-                                 : arena_printf(cli->arena, "%s/database", cli->conf->data_dir).p;
-    const char *mark = arena_printf(cli->arena, "%s-mark", beside).p;
+    const char *mark = cli_mark_path(cli, cli->conf->database_path);
     enum err e = sync_open(app->sync, database_file(cli), mark);
     if (e == ERR_CONFLICT) {
         *problem = is_file ? STR("Another server runs on this database.")

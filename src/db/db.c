@@ -213,6 +213,25 @@ enum err db_get_int(struct db *db, int query, const struct db_val *args, size_t 
     return db_end(&rows, e);
 }
 
+enum err db_load_begin(struct db *db, struct db_load *load)
+{
+    load->db = db;
+    load->state = NULL;
+    return db->driver->load_begin != NULL ? db->driver->load_begin(load) : ERR_OK;
+}
+
+enum err db_load_row(struct db_load *load, const struct db_val *values, size_t count)
+{
+    return load->db->driver->load_row != NULL
+               ? load->db->driver->load_row(load, values, count)
+               : db_exec(load->db, load->insert, values, count, NULL);
+}
+
+enum err db_load_end(struct db_load *load, enum err e)
+{
+    return load->db->driver->load_end != NULL ? load->db->driver->load_end(load, e) : e;
+}
+
 enum err db_script(struct db *db, const char *sql, struct arena *a, struct str *problem)
 {
     return db->driver->script(db, sql, a, problem);

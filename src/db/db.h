@@ -66,7 +66,10 @@ struct db_options {
     const struct db *same_as; /* open only what this open connection has: its file may have been
                                  replaced since; NULL: whatever is there */
     int64_t busy_timeout_ms;  /* wait for another process's lock */
-    bool writes_steadily;     /* a server's writer: the engine may keep threads for its upkeep */
+    bool
+        alone; /* no server may have a connection that writes steadily; of a file the caller sees to
+                   that by himself */
+    bool writes_steadily; /* a server's writer: the engine may keep threads for its upkeep */
 };
 
 /* `url`: "sqlite:" and a file path, or "postgres://..." as libpq has it
@@ -130,6 +133,26 @@ enum err db_exec(struct db *db, int query, const struct db_val *args, size_t cou
 /* The first column of the first row. No row: *found = false, *out = 0. found may be NULL. */
 enum err db_get_int(struct db *db, int query, const struct db_val *args, size_t count, int64_t *out,
                     bool *found) CHECKED;
+
+/* Many rows into one table, by the engine's fastest way; in a transaction that writes, and with no other
+ * statement on the connection until the end:
+ *     struct db_load load = {.table = "thing", .columns = "id, name", .insert = Q_X};
+ *     enum err e = db_load_begin(db, &load);
+ *     while (e == ERR_OK && ...) { e = db_load_row(&load, ARGS(V_INT(id), V_TEXT(name))); }
+ *     e = db_load_end(&load, e);
+ * Values have the types of their columns. After a failure only db_load_end() and a rollback are left. */
+struct db_load {
+    const char *table;
+    const char *columns; /* as in an INSERT */
+    int insert;          /* the query that inserts one row of them, ?1, ?2, ... in their order */
+    struct db *db;       /* these are db.c's and the driver's */
+    void *state;
+};
+
+enum err db_load_begin(struct db *db, struct db_load *load) CHECKED;
+enum err db_load_row(struct db_load *load, const struct db_val *values, size_t count) CHECKED;
+/* Returns e if it is a failure, else that of the end. */
+enum err db_load_end(struct db_load *load, enum err e) CHECKED;
 
 /* SQL that is not in the table: migrations and administration only. */
 enum err db_script(struct db *db, const char *sql, struct arena *a, struct str *problem) CHECKED;

@@ -3,6 +3,7 @@
  *
  *     T_UUID ...   types of columns, in migrations
  *     X_UUID ...   types to cast to; X_TEXT for parameters whose type nothing else tells
+ *     X_COLUMNS    behind FROM: what has the `name` of each column of the table ?1, if there is one
  *     ?1, ?2, ...  parameters */
 #pragma once
 
@@ -22,6 +23,7 @@ enum dialect_word {
     X_BOOL,
     X_TIME,
     X_TEXT,
+    X_COLUMNS,
     X_SERVER, /* which server this is, its history included; '' where the database is a file */
     X_SINCE,  /* since when it runs */
     T_SHARDS, /* how many shards a new database gets */

@@ -27,6 +27,11 @@ struct db_driver {
     void (*rollback)(struct db *db);
     int64_t (*total_changes)(struct db *db);
     bool (*in_transaction)(struct db *db);
+    /* db_load_...(), each may be NULL; without load_row, rows are inserted one by one. load_end gets the
+     * failure that there was. */
+    enum err (*load_begin)(struct db_load *load);
+    enum err (*load_row)(struct db_load *load, const struct db_val *values, size_t count);
+    enum err (*load_end)(struct db_load *load, enum err e);
     enum err (*script)(struct db *db, const char *sql, struct arena *a, struct str *problem);
 };
 

@@ -15,6 +15,8 @@ static const char *const texts[] = {
 };
 static const char *const names[] = {[LIST] = "list", [ADD] = "add", [REMOVE] = "remove"};
 
+enum { MOVE_NUMBER = 1000 * 1000 }; /* behind all others */
+
 static struct str embedded(struct arena *a, struct str name, const char *suffix)
 {
     struct str file = arena_printf(a, "%.*s%s", STR_ARG(name), suffix);
@@ -75,6 +77,12 @@ static bool note_applied(struct db_rows *rows, struct migrations *out, struct ar
                          struct str *problem)
 {
     struct str name = arena_copy(a, db_text(rows, 1));
+    if (db_int(rows, 0) == MOVE_NUMBER) {
+        out->move = arena_copy(a, db_text(rows, 2));
+        *problem = STR("Another database is being moved into this one: end that with "
+                       "`confab move`.");
+        return false;
+    }
     if (out->applied == out->count || out->list[out->applied].number != db_int(rows, 0)) {
         *problem = arena_printf(a,
                                 "The database has the migration %.*s, which this binary does not "
@@ -177,4 +185,17 @@ enum err migrate_to(struct db *db, struct migrations *all, size_t target,
         all->applied = up ? all->applied + 1 : all->applied - 1;
     }
     return ERR_OK;
+}
+
+enum err migrate_begin_move(struct db *db, struct str source)
+{
+    return db_exec(db, ADD,
+                   ARGS(V_INT(MOVE_NUMBER), V_TEXT(STR("unfinished_move")), V_TEXT(source),
+                        V_TIME(clock_now_us())),
+                   NULL);
+}
+
+enum err migrate_end_move(struct db *db)
+{
+    return db_exec(db, REMOVE, ARGS(V_INT(MOVE_NUMBER)), NULL);
 }

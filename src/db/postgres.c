@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "db/driver.h"
+#include "db/postgres_copy.h"
 
 enum {
     PARAMETERS_MAX = 32,
@@ -159,6 +160,16 @@ static void warn_if_unsafe(struct db *db)
     }
 }
 
+/* The writers of all nodes share a lock, which who needs the database alone waits for as for any other;
+ * and they for him. Held as long as the connection lives. */
+static enum err claim(struct db *db)
+{
+    if (db->options.writes_steadily) {
+        return run(db, "SELECT pg_advisory_lock_shared(7165063302)", NULL);
+    }
+    return db->options.alone ? run(db, "SELECT pg_advisory_lock(7165063302)", NULL) : ERR_OK;
+}
+
 static enum err connect_now(struct db *db)
 {
     struct session *session = db->prepared;
@@ -178,6 +189,9 @@ static enum err connect_now(struct db *db)
     enum err e = set_up(db);
     if (e == ERR_OK && db->options.writes_steadily) {
         warn_if_unsafe(db);
+    }
+    if (e == ERR_OK) {
+        e = claim(db);
     }
     if (e != ERR_OK) {
         PQfinish(connection_of(db)); /* half set up it is of no use */
@@ -218,7 +232,10 @@ static enum err postgres_open(struct db *db, const char *url, struct arena *a, s
     enum err e = session->url != NULL ? connect_now(db) : ERR_INTERNAL;
     if (e != ERR_OK) {
         struct str why = str_trim(str_of(PQerrorMessage(connection_of(db))));
-        *problem = arena_printf(a, "Cannot use the database: %.*s.", STR_ARG(why));
+        *problem = e != ERR_BUSY ? arena_printf(a, "Cannot use the database: %.*s.", STR_ARG(why))
+                   : db->options.alone
+                       ? STR("A server runs on this database: stop it first.")
+                       : STR("The database is being moved or filled by another process.");
     }
     return e;
 }
@@ -305,7 +322,7 @@ struct parameters {
 };
 
 /* What is beyond PostgreSQL's times is infinitely early or late. */
-static int64_t to_postgres_time(int64_t us)
+int64_t postgres_time(int64_t us)
 {
     if (us > INT64_MAX - epoch_us || us < INT64_MIN + epoch_us) {
         return us > 0 ? INT64_MAX : INT64_MIN;
@@ -334,7 +351,7 @@ static void bind_number(struct parameters *p, int i, int64_t n, Oid type)
         memcpy(to, &wire, sizeof(wire));
         p->sizes[i] = sizeof(wire);
     } else {
-        uint64_t wire = htobe64((uint64_t)(type == OID_TIMESTAMPTZ ? to_postgres_time(n) : n));
+        uint64_t wire = htobe64((uint64_t)(type == OID_TIMESTAMPTZ ? postgres_time(n) : n));
         memcpy(to, &wire, sizeof(wire));
         p->sizes[i] = sizeof(wire);
     }
@@ -563,6 +580,37 @@ static enum err postgres_script(struct db *db, const char *sql, struct arena *a,
     return e;
 }
 
+/* --- loading ------------------------------------------------------------------------------- */
+
+static enum err postgres_load_begin(struct db_load *load)
+{
+    PGresult *result = copy_begin(connection_of(load->db), load);
+    enum err e = load->state == NULL ? classify(load->db, result, load->table) : ERR_OK;
+    PQclear(result);
+    return e;
+}
+
+static enum err postgres_load_row(struct db_load *load, const struct db_val *values, size_t count)
+{
+    return copy_row(load->state, values, count) ? ERR_OK : classify(load->db, NULL, load->table);
+}
+
+static enum err postgres_load_end(struct db_load *load, enum err e)
+{
+    if (load->state == NULL) {
+        return e;
+    }
+    PGresult *result = copy_end(load->state, e == ERR_OK);
+    if (e == ERR_OK && PQresultStatus(result) != PGRES_COMMAND_OK) {
+        e = classify(load->db, result, load->table);
+    }
+    if (e == ERR_OK) {
+        count_changes(load->db, result);
+    }
+    PQclear(result);
+    return e;
+}
+
 /* The functions are what sqlite.c has in C, as far as SQL can. */
 static const char prelude[] =
     "SELECT pg_advisory_lock(7165063301);"
@@ -589,6 +637,9 @@ const struct db_driver db_postgres = {
                           [X_BOOL] = "boolean",
                           [X_TIME] = "timestamptz",
                           [X_TEXT] = "text",
+                          [X_COLUMNS] = "(SELECT attname::text AS name FROM pg_attribute"
+                                        " WHERE attrelid = to_regclass(quote_ident($1))"
+                                        " AND attnum > 0 AND NOT attisdropped) AS found",
                           [X_SERVER] =
                               "(SELECT system_identifier::text FROM pg_control_system())"
                               " || ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)",
@@ -611,5 +662,8 @@ const struct db_driver db_postgres = {
     .rollback = postgres_rollback,
     .total_changes = postgres_total_changes,
     .in_transaction = postgres_in_transaction,
+    .load_begin = postgres_load_begin,
+    .load_row = postgres_load_row,
+    .load_end = postgres_load_end,
     .script = postgres_script,
 };

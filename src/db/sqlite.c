@@ -392,6 +392,19 @@ static enum err sqlite_commit(struct db *db)
     return e;
 }
 
+/* Rows that come in the order of one key go all over the other indexes: what does not fit into the cache
+ * is written, and read again, once for nearly every row. */
+static enum err sqlite_load_begin(struct db_load *load)
+{
+    struct arena a;
+    struct str problem;
+    arena_init(&a);
+    enum err e = sqlite_script(
+        load->db, "PRAGMA cache_size=-262144; PRAGMA wal_autocheckpoint=50000;", &a, &problem);
+    arena_fini(&a);
+    return e;
+}
+
 static int64_t sqlite_total_changes(struct db *db)
 {
     return sqlite3_total_changes64(db->handle);
@@ -412,6 +425,7 @@ const struct db_driver db_sqlite = {
                           [X_BOOL] = "INTEGER",
                           [X_TIME] = "INTEGER",
                           [X_TEXT] = "TEXT",
+                          [X_COLUMNS] = "pragma_table_info(?1)",
                           [X_SERVER] = "''",
                           [X_SINCE] = "''",
                           [T_SHARDS] = "1"},
@@ -432,5 +446,6 @@ const struct db_driver db_sqlite = {
     .rollback = sqlite_rollback,
     .total_changes = sqlite_total_changes,
     .in_transaction = sqlite_in_transaction,
+    .load_begin = sqlite_load_begin,
     .script = sqlite_script,
 };

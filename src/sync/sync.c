@@ -156,6 +156,41 @@ enum err sync_connected(struct db *db, void *context)
     return e;
 }
 
+enum err sync_went_back(struct sync *sync, struct db *db, bool *went_back)
+{
+    struct arena a;
+    struct life life = {.is_new = false};
+    arena_init(&a);
+    enum err e = look(sync, db, &a, &life);
+    *went_back = life.went_back;
+    arena_fini(&a);
+    return e;
+}
+
+enum err sync_adopt(struct sync *sync, struct db *copy, bool went_back)
+{
+    struct arena a;
+    struct life life = {.is_new = false};
+    enum err e = db_begin_write(copy);
+    if (e != ERR_OK) {
+        return e;
+    }
+    arena_init(&a);
+    e = look(sync, copy, &a, &life);
+    bool was_served = !uuid_is_zero(life.newest);
+    life.newest = random_uuid_v7();
+    if (e == ERR_OK && was_served) {
+        e = store_incarnation_add(copy, life.newest, life.identity, went_back, clock_now_us());
+    }
+    arena_fini(&a);
+    if (e != ERR_OK) {
+        db_rollback(copy);
+        return e;
+    }
+    e = db_commit(copy);
+    return e == ERR_OK && was_served ? mark_begin(sync->mark, life.newest, &life.present) : e;
+}
+
 void sync_start(struct sync *sync, struct exec *exec, struct hub *hub)
 {
     sync->exec = exec;

@@ -50,6 +50,8 @@ describe('help and version', () => {
             'changepassword',
             'check',
             'seed-demo',
+            'move',
+            'import-django',
             'version',
         ]) {
             assert.ok(text.includes(word), word);
@@ -57,7 +59,7 @@ describe('help and version', () => {
         for (const word of ['--port', '--data-dir', '--allowed-hosts', 'SECRET_KEY'])
             assert.ok(text.includes(word), word);
         assert.match(text, /--http-threads 4 is HTTP_THREADS=4/);
-        for (const word of ['serve', 'migrate', 'createsuperuser', 'check', 'seed-demo']) {
+        for (const word of ['serve', 'migrate', 'createsuperuser', 'check', 'seed-demo', 'move']) {
             assert.match(await place(t).good([word, '--help']), new RegExp(`confab ${word}`));
         }
     });

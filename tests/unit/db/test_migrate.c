@@ -154,7 +154,7 @@ static void test_expansion(void **state)
 static void use_own_list(struct fixture *f, struct migration *list, size_t count)
 {
     assert_int_equal(load(f), ERR_OK); /* makes the table */
-    f->all = (struct migrations){list, count, 0};
+    f->all = (struct migrations){.list = list, .count = count};
 }
 
 static void test_steps_and_targets(void **state)
