@@ -135,7 +135,7 @@ def post(bench, cluster):
     result = {}
     for connections in CONNECTIONS:
         bench.tell(f"post, {connections} connections")
-        once(connections, WARM_UP)
+        scenarios.post_sample(bench, ids, connections, WARM_UP, cluster.pids)
         result[connections] = bench.rounds(lambda n=connections: once(n, bench.seconds))
     return result
 

@@ -103,6 +103,12 @@ bool db_in_transaction(struct db *db)
     return db->driver->in_transaction(db);
 }
 
+enum err db_failure(struct db *db, int64_t *changes)
+{
+    *changes = -1;
+    return db->driver->failure != NULL ? db->driver->failure(db, changes) : ERR_OK;
+}
+
 bool db_is_embedded(const struct db *db)
 {
     return db->driver->is_embedded;
@@ -165,6 +171,9 @@ enum err db_exec(struct db *db, int query, const struct db_val *args, size_t cou
                  int64_t *changed)
 {
     struct db_rows rows;
+    if (changed == NULL && db->driver->exec != NULL) {
+        return db->driver->exec(db, query, args, count);
+    }
     enum err e = db_query(db, query, args, count, &rows);
     while (e == ERR_OK && db_next(&rows)) {
     }

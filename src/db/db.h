@@ -86,6 +86,10 @@ void db_rollback(struct db *db);
 int64_t db_changes(struct db *db);
 /* False when a failure has ended the transaction under way (full disk, interrupt). */
 bool db_in_transaction(struct db *db);
+/* The first failure in the transaction that is under way or was the last; ERR_OK: none, or one that
+ * whoever gave the statement was told at once. *changes: db_changes() from before that statement, which
+ * may have been given long before it failed (see db_exec); -1: not known. */
+enum err db_failure(struct db *db, int64_t *changes);
 /* Does it answer in this process, so that a read costs no waiting? */
 bool db_is_embedded(const struct db *db);
 /* Statements that run past this clock_steady_us() end with ERR_BUSY; 0: no limit. */
@@ -115,7 +119,9 @@ struct str db_text(struct db_rows *rows, int column); /* NULL: STR_NULL */
 struct str db_blob(struct db_rows *rows, int column);
 struct uuid db_uuid(struct db_rows *rows, int column); /* NULL: zero */
 
-/* A statement without rows; *changed may be NULL. */
+/* A statement without rows. *changed: how many rows it changed; with NULL, in a transaction that writes,
+ * nobody may wait for it on a database server: then its failure is told by a later call, at the latest by
+ * db_commit(), and db_changes() counts it as one row. */
 enum err db_exec(struct db *db, int query, const struct db_val *args, size_t count,
                  int64_t *changed) CHECKED;
 /* The first column of the first row. No row: *found = false, *out = 0. found may be NULL. */

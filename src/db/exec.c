@@ -238,8 +238,28 @@ static bool run_one(struct exec *exec, struct work *work, int64_t stamp)
 {
     struct db *db = exec->writer;
     int64_t before = db_changes(db);
+    work->order = (uint64_t)before;
     work->result = work->run(work, db, stamp);
     return db_in_transaction(db) && (work->result == ERR_OK || db_changes(db) == before);
+}
+
+/* Whose statement ended the transaction, if that is known; `last` was the last to run, but nobody may
+ * have waited for a statement of one before. That one gets its failure. */
+static struct work *find_culprit(struct db *db, struct work *list, const struct work *last)
+{
+    int64_t at;
+    struct work *found = list;
+    enum err e = db_failure(db, &at);
+    if (e == ERR_OK || at < 0) {
+        return NULL;
+    }
+    while (found != last && found->next->order <= (uint64_t)at) {
+        found = found->next;
+    }
+    if (found != last || found->result == ERR_OK) {
+        found->result = e;
+    }
+    return found;
 }
 
 /* One transaction for the whole list. If nothing of it is stored, either the failure is returned,
@@ -248,6 +268,7 @@ static enum err run_batch(struct exec *exec, struct work *list, struct work **cu
 {
     struct db *db = exec->writer;
     int64_t stamp = 0;
+    struct work *last = NULL;
     *culprit = NULL;
     enum err e = db_begin_write(db);
     if (e != ERR_OK) {
@@ -255,12 +276,15 @@ static enum err run_batch(struct exec *exec, struct work *list, struct work **cu
     }
     e = db_get_int(db, exec->options.query_raise_stamp, NO_ARGS, &stamp, NULL);
     for (struct work *w = list; w != NULL && e == ERR_OK && *culprit == NULL; w = w->next) {
+        last = w;
         if (!run_one(exec, w, stamp)) {
-            *culprit = w;
+            struct work *found = find_culprit(db, list, w);
+            *culprit = found != NULL ? found : w;
         }
     }
     if (e == ERR_OK && *culprit == NULL) {
         e = db_commit(db);
+        *culprit = e != ERR_OK ? find_culprit(db, list, last) : NULL;
         if (e == ERR_OK && exec->options.committed != NULL) {
             exec->options.committed(stamp, exec->options.committed_context);
         }
@@ -321,19 +345,28 @@ static struct work *without(struct work *list, const struct work *one)
     return list;
 }
 
-/* Each in a transaction of its own. */
+/* In a transaction of its own, `runs` times at most: one that met what somebody else had just stored
+ * sees it when it runs again, and answers accordingly. */
+static void run_alone(struct exec *exec, struct work *work, int runs)
+{
+    struct work *culprit;
+    enum err e;
+    work->next = NULL;
+    do {
+        e = run_batch(exec, work, &culprit);
+    } while (--runs > 0 && culprit != NULL && work->result == ERR_DB_UNIQUE);
+    if (culprit != NULL) {
+        finish_culprit(work);
+    } else {
+        finish(work, e);
+    }
+}
+
 static void run_apart(struct exec *exec, struct work *list)
 {
     while (list != NULL) {
         struct work *next = list->next;
-        struct work *culprit;
-        list->next = NULL;
-        enum err e = run_batch(exec, list, &culprit);
-        if (culprit != NULL) {
-            finish_culprit(culprit);
-        } else {
-            finish(list, e);
-        }
+        run_alone(exec, list, 2);
         list = next;
     }
 }
@@ -361,7 +394,11 @@ static void run_list(struct exec *exec, struct work *list)
         log_warning("batch undone by a request that wrote before it failed code=%s",
                     err_code(culprit->result));
         list = without(list, culprit);
-        finish_culprit(culprit);
+        if (culprit->result == ERR_DB_UNIQUE) {
+            run_alone(exec, culprit, 1);
+        } else {
+            finish_culprit(culprit);
+        }
     }
 }
 

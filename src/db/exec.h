@@ -35,7 +35,7 @@ struct work {
     enum err result; /* the executor's own note between run and done */
     void *context;   /* of who made it */
     uint64_t turn;   /* for pools: whose it is, such as a hash of the client's address */
-    uint64_t order;  /* the executor's own */
+    uint64_t order;  /* the executor's own: in a pool's queue; for writes db_changes() before it */
 };
 
 enum exec_pool { EXEC_READS, EXEC_HASHES, EXEC_SEARCHES, EXEC_PAGES, EXEC_POOL_COUNT };

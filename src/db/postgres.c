@@ -1,6 +1,12 @@
 /* PostgreSQL through libpq: statements are prepared once on each connection, parameters and results are
  * binary (https://www.postgresql.org/docs/15/protocol.html), a result is read whole.
  *
+ * Statements whose outcome nobody waits for are queued in libpq's pipeline, and go out with the next one
+ * whose rows are wanted (https://www.postgresql.org/docs/15/libpq-pipeline-mode.html): BEGIN with the
+ * first, what a message writes with the next message's questions or with COMMIT. A Sync follows each of
+ * which we wait, so that what was sent before has been read as well. The end of a transaction that reads
+ * is sent and not waited for.
+ *
  * A transaction that writes is READ COMMITTED: whoever writes in a shard holds its counter, and sees
  * all that was committed before. One that reads is a snapshot, REPEATABLE READ. A statement that fails
  * ends its transaction (db_in_transaction() is false then).
@@ -20,6 +26,8 @@
 
 enum {
     PARAMETERS_MAX = 32,
+    FLIGHTS_MAX = 256, /* with their results they fit into the socket's buffers: nobody blocks */
+    TIMEOUT_STEP_MS = 100,
     CONNECT_TIMEOUT_S = 3,
     RETRY_FIRST_MS = 100,
     RETRY_MAX_MS = 3000,
@@ -47,10 +55,30 @@ struct statement {
     Oid types[PARAMETERS_MAX];
 };
 
+/* A command that is sent, or stands in libpq's buffer, and whose result has not been read. */
+struct flight {
+    const char *what;
+    int64_t changes; /* before it */
+    bool is_counted; /* its rows are still to be added to the changes */
+    bool is_end;     /* of a transaction of which nothing depends any more */
+};
+
+enum state { OUTSIDE, INSIDE, FAILED };
+
 struct session {
     char *url;
-    int64_t changes;
-    int64_t changed;  /* rows of the last statement */
+    int64_t changes; /* a statement that is queued counts as one row */
+    int64_t changed; /* rows of the last statement that was waited for */
+    enum state state;
+    bool is_writing;    /* what begin() was asked for */
+    bool is_fresh;      /* begun, and nothing has been asked yet */
+    enum err failure;   /* of the transaction under way, or of the one before: the first one */
+    int64_t failed_at;  /* the changes before the statement that failed; -1: not known */
+    int64_t timeout_ms; /* the session's statement_timeout */
+    struct flight flights[FLIGHTS_MAX];
+    int sent;        /* of them */
+    int landed;      /* of those: their results have been read */
+    int syncs;       /* that have not been answered */
     int64_t retry_us; /* steady clock: no sooner is it tried to connect again; 0: at once */
     int64_t retry_ms;
     struct statement statements[]; /* options.queries.count of them */
@@ -110,14 +138,12 @@ static enum err classify(struct db *db, const PGresult *result, const char *what
 }
 
 /* Of statements whose rows do not matter; more than one with ';' between them. */
-static enum err run(struct db *db, const char *sql, const char *want)
+static enum err run(struct db *db, const char *sql)
 {
     PGresult *result = PQexec(connection_of(db), sql);
     enum err e = ERR_OK;
     if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK) {
         e = classify(db, result, sql);
-    } else if (want != NULL && strcmp(PQcmdStatus(result), want) != 0) {
-        e = ERR_INTERNAL; /* COMMIT of a transaction that had failed */
     }
     PQclear(result);
     return e;
@@ -131,15 +157,35 @@ static void say_nothing(void *context, const PGresult *result)
     (void)result;
 }
 
+/* Where transactions begin and end. */
+static const struct {
+    const char *name;
+    const char *text;
+} bounds[] = {
+    {"read", "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"},
+    {"write", "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"},
+    {"commit", "COMMIT"},
+    {"rollback", "ROLLBACK"},
+};
+
 /* Times are UTC; a commit is on disk when it returns, whatever the server's default. */
 static enum err set_up(struct db *db)
 {
     char sql[256];
     snprintf(sql, sizeof(sql),
              "SET client_encoding TO 'UTF8'; SET timezone TO 'UTC'; SET lock_timeout TO %" PRId64
-             "; SET synchronous_commit TO on; SET default_transaction_read_only TO %s",
+             "; SET statement_timeout TO 0; SET synchronous_commit TO on"
+             "; SET default_transaction_read_only TO %s",
              db->options.busy_timeout_ms, db->options.read_only ? "on" : "off");
-    return run(db, sql, NULL);
+    enum err e = run(db, sql);
+    for (size_t i = 0; i < COUNT_OF(bounds) && e == ERR_OK; i++) {
+        PGresult *result =
+            PQprepare(connection_of(db), bounds[i].name, bounds[i].text, 0, NULL);
+        e = PQresultStatus(result) == PGRES_COMMAND_OK ? ERR_OK
+                                                       : classify(db, result, bounds[i].name);
+        PQclear(result);
+    }
+    return e;
 }
 
 /* What durability rests on, and no client can ask for. */
@@ -163,7 +209,7 @@ static void warn_if_unsafe(struct db *db)
  * long as for any lock, and that is ERR_BUSY. Held as long as the connection lives. */
 static enum err claim(struct db *db)
 {
-    return run(db, "SELECT pg_advisory_lock(7165063302)", NULL);
+    return run(db, "SELECT pg_advisory_lock(7165063302)");
 }
 
 static enum err connect_now(struct db *db)
@@ -178,6 +224,9 @@ static enum err connect_now(struct db *db)
     for (size_t i = 0; i < db->options.queries.count; i++) {
         session->statements[i].is_prepared = false;
     }
+    session->state = OUTSIDE;
+    session->timeout_ms = 0;
+    session->sent = session->landed = session->syncs = 0;
     if (PQstatus(connection_of(db)) != CONNECTION_OK) {
         return classify(db, NULL, "connect");
     }
@@ -241,6 +290,141 @@ static void postgres_close(struct db *db)
     }
 }
 
+/* --- the pipeline --------------------------------------------------------------------------- */
+
+static void count_changes(struct session *session, PGresult *result)
+{
+    int64_t n = 0;
+    bool is_select = begins(PQcmdStatus(result), "SELECT");
+    if (!is_select && str_to_i64(str_of(PQcmdTuples(result)), &n)) {
+        session->changes += n;
+    }
+    session->changed = n;
+}
+
+static void note_failure(struct session *session, enum err e, int64_t at)
+{
+    if (session->failure == ERR_OK) {
+        session->failure = e;
+        session->failed_at = at;
+    }
+    if (session->state == INSIDE) {
+        session->state = FAILED;
+    }
+}
+
+/* The result of the oldest command. What comes behind one that failed has not been run. */
+static void land(struct db *db, PGresult *result)
+{
+    struct session *session = db->prepared;
+    const struct flight *flight = &session->flights[session->landed++];
+    ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
+        if (flight->is_counted) {
+            count_changes(session, result);
+        }
+    } else if (status != PGRES_PIPELINE_ABORTED) {
+        enum err e = classify(db, result, flight->what);
+        if (!flight->is_end) {
+            note_failure(session, e, flight->changes);
+        }
+    }
+}
+
+/* Sends what is queued and reads all results. *last, which may be NULL: that of the last command, to
+ * be cleared by the caller. The failure of the transaction, or of what was asked outside of one. */
+static enum err settle(struct db *db, PGresult **last)
+{
+    struct session *session = db->prepared;
+    PGconn *connection = connection_of(db);
+    bool is_over = PQpipelineSync(connection) != 1;
+    bool was_null = false; /* one stands behind each command's result, two nowhere */
+    session->syncs++;
+    while (!is_over && session->syncs > 0) {
+        PGresult *result = PQgetResult(connection);
+        bool is_wanted = false;
+        if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+            session->syncs--;
+        } else if (result != NULL && session->landed < session->sent) {
+            land(db, result);
+            is_wanted = last != NULL && session->landed == session->sent;
+        }
+        is_over = result == NULL && (was_null || PQstatus(connection) != CONNECTION_OK);
+        was_null = result == NULL;
+        if (is_wanted) {
+            *last = result;
+        } else {
+            PQclear(result);
+        }
+    }
+    if (session->syncs > 0) {
+        note_failure(session, classify(db, NULL, "pipeline"), -1);
+        PQfinish(connection);
+        db->handle = NULL;
+    }
+    session->sent = session->landed = session->syncs = 0;
+    return session->failure;
+}
+
+/* Room for one more command, which must be sent now. */
+static enum err prepare_flight(struct db *db, const char *what, bool is_counted)
+{
+    struct session *session = db->prepared;
+    enum err e = ERR_OK;
+    if (PQpipelineStatus(connection_of(db)) == PQ_PIPELINE_OFF) {
+        (void)PQenterPipelineMode(connection_of(db));
+    }
+    if (session->sent == FLIGHTS_MAX) {
+        e = settle(db, NULL);
+    }
+    if (e == ERR_OK) {
+        session->flights[session->sent++] = (struct flight){what, session->changes, is_counted, false};
+    }
+    return e;
+}
+
+/* `is_sent`: what libpq said. */
+static enum err take_off(struct db *db, int is_sent)
+{
+    struct session *session = db->prepared;
+    if (is_sent == 1) {
+        return ERR_OK;
+    }
+    session->sent--;
+    note_failure(session, classify(db, NULL, session->flights[session->sent].what), -1);
+    return session->failure;
+}
+
+static enum err queue_bound(struct db *db, const char *name, bool is_end)
+{
+    struct session *session = db->prepared;
+    enum err e = prepare_flight(db, name, false);
+    if (e == ERR_OK) {
+        session->flights[session->sent - 1] = (struct flight){name, -1, false, is_end};
+        e = take_off(db, PQsendQueryPrepared(connection_of(db), name, 0, NULL, NULL, NULL, 1));
+    }
+    return e;
+}
+
+/* Sends what is queued; its results are read with the next ones. */
+static void send_off(struct db *db)
+{
+    struct session *session = db->prepared;
+    session->syncs += PQpipelineSync(connection_of(db)); /* if it is lost the next one finds out */
+}
+
+/* For what libpq does not do in a pipeline. */
+static enum err leave_pipeline(struct db *db)
+{
+    struct session *session = db->prepared;
+    enum err e = ERR_OK;
+    if (PQpipelineStatus(connection_of(db)) != PQ_PIPELINE_OFF) {
+        e = session->sent > 0 || session->syncs > 0 ? settle(db, NULL) : ERR_OK;
+        (void)PQexitPipelineMode(connection_of(db));
+    }
+    return e;
+}
+
 /* --- statements ---------------------------------------------------------------------------- */
 
 static const char *name_of(int query, char name[16])
@@ -267,36 +451,59 @@ static void find_unused(const char *sql, struct statement *statement)
     }
 }
 
-/* The types that the server found for the others. */
-static enum err describe(struct db *db, const char *name, struct statement *statement)
+/* Asks for the statement, and for the types that the server found for the other parameters. */
+static enum err send_prepare(struct db *db, int query, PGresult **described)
 {
-    PGresult *result = PQdescribePrepared(connection_of(db), name);
-    enum err e = ERR_OK;
-    if (PQresultStatus(result) != PGRES_COMMAND_OK ||
-        PQnparams(result) != statement->parameter_count) {
-        e = classify(db, result, name);
+    const struct session *session = db->prepared;
+    const struct statement *statement = &session->statements[query];
+    const char *what = db->options.queries.name[query];
+    char name[16];
+    enum err e = prepare_flight(db, what, false);
+    if (e == ERR_OK) {
+        e = take_off(db, PQsendPrepare(connection_of(db), name_of(query, name), db->texts[query],
+                                       statement->parameter_count, statement->types));
     }
-    for (int i = 0; e == ERR_OK && i < statement->parameter_count; i++) {
-        statement->types[i] = PQparamtype(result, i);
+    if (e == ERR_OK) {
+        e = prepare_flight(db, what, false);
     }
-    PQclear(result);
-    return e;
+    if (e == ERR_OK) {
+        e = take_off(db, PQsendDescribePrepared(connection_of(db), name));
+    }
+    return e == ERR_OK ? settle(db, described) : e;
+}
+
+/* Where a transaction has failed nothing more is asked; outside, each statement is for itself. */
+static enum err go_on(struct session *session)
+{
+    if (session->state == FAILED) {
+        return session->failure;
+    }
+    if (session->state == OUTSIDE) {
+        session->failure = ERR_OK;
+        session->failed_at = -1;
+    }
+    return ERR_OK;
 }
 
 static enum err postgres_prepare(struct db *db, int query)
 {
     struct session *session = db->prepared;
     struct statement *statement = &session->statements[query];
-    char name[16];
+    PGresult *result = NULL;
     if (statement->is_prepared) {
         return ERR_OK;
     }
     find_unused(db->texts[query], statement);
-    PGresult *result = PQprepare(connection_of(db), name_of(query, name), db->texts[query],
-                                 statement->parameter_count, statement->types);
-    enum err e = PQresultStatus(result) == PGRES_COMMAND_OK
-                     ? describe(db, name, statement)
-                     : classify(db, result, db->options.queries.name[query]);
+    enum err e = go_on(session);
+    if (e == ERR_OK) {
+        e = send_prepare(db, query, &result);
+    }
+    if (e == ERR_OK && PQnparams(result) != statement->parameter_count) {
+        e = ERR_INTERNAL;
+    }
+    for (int i = 0; e == ERR_OK && i < statement->parameter_count; i++) {
+        statement->types[i] = PQparamtype(result, i);
+    }
     PQclear(result);
     statement->is_prepared = e == ERR_OK;
     return e;
@@ -414,64 +621,99 @@ static struct str postgres_get_bytes(struct db_rows *rows, int column)
 
 /* --- rows ---------------------------------------------------------------------------------- */
 
-static void count_changes(struct db *db, PGresult *result)
-{
-    struct session *session = db->prepared;
-    int64_t n = 0;
-    bool is_select = begins(PQcmdStatus(result), "SELECT");
-    if (!is_select && str_to_i64(str_of(PQcmdTuples(result)), &n)) {
-        session->changes += n;
-    }
-    session->changed = n;
-}
-
-static enum err execute(struct db *db, int query, const struct parameters *p, PGresult **out)
+static enum err bind_all(struct db *db, int query, const struct db_val *args, size_t count,
+                         struct parameters *p)
 {
     const struct session *session = db->prepared;
-    char name[16];
-    PGresult *result = PQexecPrepared(connection_of(db), name_of(query, name),
-                                      session->statements[query].parameter_count, p->values,
-                                      p->sizes, p->formats, 1);
-    ExecStatusType status = PQresultStatus(result);
-    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
-        enum err e = classify(db, result, db->options.queries.name[query]);
-        PQclear(result);
-        return e;
+    const struct statement *statement = &session->statements[query];
+    for (int i = 0; i < statement->parameter_count; i++) {
+        const struct db_val absent = V_NULL;
+        const struct db_val *value = (size_t)i < count ? &args[i] : &absent;
+        if (!bind(p, i, value, statement->types[i])) {
+            log_error("parameter %d has another type (oid %u) query=%s", i + 1, statement->types[i],
+                      db->options.queries.name[query]);
+            return ERR_INTERNAL;
+        }
     }
-    count_changes(db, result);
-    *out = result;
     return ERR_OK;
+}
+
+static enum err queue(struct db *db, int query, const struct db_val *args, size_t count,
+                      bool is_counted)
+{
+    struct parameters p;
+    char name[16];
+    struct session *session = db->prepared;
+    enum err e = go_on(session);
+    if (e == ERR_OK) {
+        e = postgres_prepare(db, query);
+    }
+    if (e == ERR_OK) {
+        e = bind_all(db, query, args, count, &p);
+    }
+    if (e == ERR_OK) {
+        e = prepare_flight(db, db->options.queries.name[query], is_counted);
+    }
+    if (e == ERR_OK) {
+        e = take_off(db, PQsendQueryPrepared(connection_of(db), name_of(query, name),
+                                             session->statements[query].parameter_count, p.values,
+                                             p.sizes, p.formats, 1));
+    }
+    return e;
+}
+
+static enum err begin_again(struct db *db);
+
+/* A connection that was lost while nobody used it is made again here: its transaction is just begun. */
+static enum err ask(struct db *db, int query, const struct db_val *args, size_t count,
+                    PGresult **out)
+{
+    struct session *session = db->prepared;
+    bool was_fresh = session->is_fresh && session->state == INSIDE;
+    enum err e = ERR_OK;
+    for (int tries = 0; tries < 2; tries++) {
+        e = queue(db, query, args, count, true);
+        if (e == ERR_OK) {
+            e = settle(db, out);
+        }
+        if (!was_fresh || e != ERR_UNAVAILABLE || PQstatus(connection_of(db)) == CONNECTION_OK ||
+            begin_again(db) != ERR_OK) {
+            break;
+        }
+    }
+    session->is_fresh = false;
+    return e;
 }
 
 static enum err postgres_query(struct db *db, int query, const struct db_val *args, size_t count,
                                struct db_rows *rows)
 {
-    struct parameters p;
-    struct result *result;
     PGresult *found = NULL;
-    const struct session *session = db->prepared;
-    const struct statement *statement = &session->statements[query];
-    enum err e = postgres_prepare(db, query);
-    for (int i = 0; e == ERR_OK && i < statement->parameter_count; i++) {
-        const struct db_val absent = V_NULL;
-        const struct db_val *value = (size_t)i < count ? &args[i] : &absent;
-        if (!bind(&p, i, value, statement->types[i])) {
-            log_error("parameter %d has another type (oid %u) query=%s", i + 1, statement->types[i],
-                      db->options.queries.name[query]);
-            e = ERR_INTERNAL;
-        }
-    }
-    if (e == ERR_OK) {
-        e = execute(db, query, &p, &found);
-    }
+    enum err e = ask(db, query, args, count, &found);
     if (e != ERR_OK) {
+        PQclear(found);
         rows->failure = e;
         return e;
     }
-    result = mem_alloc(sizeof(*result));
+    struct result *result = mem_alloc(sizeof(*result));
     *result = (struct result){found, -1};
     rows->statement = result;
     return ERR_OK;
+}
+
+/* Outside of a transaction nobody would come back for the outcome. */
+static enum err postgres_exec(struct db *db, int query, const struct db_val *args, size_t count)
+{
+    struct session *session = db->prepared;
+    PGresult *result = NULL;
+    if (session->state == OUTSIDE || session->is_fresh) {
+        enum err e = ask(db, query, args, count, &result);
+        PQclear(result);
+        return e;
+    }
+    enum err e = queue(db, query, args, count, false);
+    session->changes += e == ERR_OK ? 1 : 0;
+    return e;
 }
 
 static bool postgres_next(struct db_rows *rows)
@@ -495,54 +737,121 @@ static enum err postgres_end(struct db_rows *rows)
 
 static bool postgres_in_transaction(struct db *db)
 {
-    return PQtransactionStatus(connection_of(db)) == PQTRANS_INTRANS;
+    const struct session *session = db->prepared;
+    return session->state == INSIDE && PQstatus(connection_of(db)) == CONNECTION_OK;
 }
 
+/* In steps, so that the session's setting seldom has to be another one. */
 static int64_t time_left_ms(const struct db *db)
 {
     int64_t left_ms = (db->deadline_us - clock_steady_us()) / 1000;
-    return db->deadline_us == 0 ? 0 : left_ms > 0 ? left_ms : 1;
+    return db->deadline_us == 0 ? 0
+           : left_ms > 0        ? (left_ms / TIMEOUT_STEP_MS + 1) * TIMEOUT_STEP_MS
+                                : 1;
 }
 
-static enum err postgres_begin(struct db *db, bool for_writing)
+/* A transaction of its own: no rollback takes it back. */
+static enum err set_timeout(struct db *db)
 {
-    char sql[160];
-    enum err e = connect_if_lost(db);
-    if (e != ERR_OK) {
-        return e;
+    struct session *session = db->prepared;
+    int64_t left_ms = time_left_ms(db);
+    char sql[60];
+    if (left_ms == session->timeout_ms) {
+        return ERR_OK;
     }
-    snprintf(sql, sizeof(sql), "BEGIN ISOLATION LEVEL %s; SET LOCAL statement_timeout TO %" PRId64,
-             for_writing ? "READ COMMITTED, READ WRITE" : "REPEATABLE READ, READ ONLY",
-             time_left_ms(db));
-    e = run(db, sql, NULL);
-    if (e == ERR_UNAVAILABLE && PQstatus(connection_of(db)) != CONNECTION_OK) {
-        e = connect_if_lost(db); /* it was lost while nobody used it */
-        return e == ERR_OK ? run(db, sql, NULL) : e;
+    snprintf(sql, sizeof(sql), "SET statement_timeout TO %" PRId64, left_ms);
+    enum err e = prepare_flight(db, "timeout", false);
+    if (e == ERR_OK) {
+        e = take_off(db, PQsendQueryParams(connection_of(db), sql, 0, NULL, NULL, NULL, NULL, 1));
+    }
+    if (e == ERR_OK) {
+        send_off(db);
+        session->timeout_ms = left_ms;
     }
     return e;
 }
 
 static void postgres_rollback(struct db *db)
 {
-    PGTransactionStatusType status = PQtransactionStatus(connection_of(db));
-    if (status == PQTRANS_INTRANS || status == PQTRANS_INERROR) {
-        enum err e = run(db, "ROLLBACK", NULL);
-        if (e != ERR_OK) {
-            log_error("rollback failed code=%s", err_code(e));
-        }
+    struct session *session = db->prepared;
+    if (session->state != OUTSIDE && PQstatus(connection_of(db)) == CONNECTION_OK &&
+        queue_bound(db, "rollback", true) == ERR_OK) {
+        send_off(db);
     }
+    session->state = OUTSIDE;
+}
+
+static enum err queue_begin(struct db *db)
+{
+    struct session *session = db->prepared;
+    session->failure = ERR_OK;
+    session->failed_at = -1;
+    enum err e = set_timeout(db);
+    if (e == ERR_OK) {
+        e = queue_bound(db, session->is_writing ? "write" : "read", false);
+    }
+    session->state = e == ERR_OK ? INSIDE : OUTSIDE;
+    session->is_fresh = e == ERR_OK;
+    return e;
+}
+
+static enum err begin_again(struct db *db)
+{
+    enum err e = connect_if_lost(db);
+    return e == ERR_OK ? queue_begin(db) : e;
+}
+
+static enum err postgres_begin(struct db *db, bool for_writing)
+{
+    struct session *session = db->prepared;
+    postgres_rollback(db); /* of a transaction that failed while it was reading */
+    session->is_writing = for_writing;
+    return begin_again(db);
+}
+
+/* Nothing depends on how a transaction ends that has only read. */
+static enum err end_reading(struct db *db)
+{
+    struct session *session = db->prepared;
+    enum err e = session->state == INSIDE ? queue_bound(db, "commit", true) : session->failure;
+    if (e == ERR_OK) {
+        send_off(db);
+        session->state = OUTSIDE;
+    } else {
+        postgres_rollback(db);
+    }
+    return e;
 }
 
 static enum err postgres_commit(struct db *db)
 {
-    enum err e = run(db, "COMMIT", "COMMIT");
-    if (e != ERR_OK && PQstatus(connection_of(db)) != CONNECTION_OK) {
-        return db->options.read_only ? ERR_UNAVAILABLE : ERR_OUTCOME_UNKNOWN;
+    struct session *session = db->prepared;
+    PGresult *result = NULL;
+    if (!session->is_writing) {
+        return end_reading(db);
     }
+    enum err e = session->state == INSIDE ? queue_bound(db, "commit", false) : session->failure;
+    if (e == ERR_OK) {
+        e = settle(db, &result);
+        if (e != ERR_OK && PQstatus(connection_of(db)) != CONNECTION_OK) {
+            e = ERR_OUTCOME_UNKNOWN;
+        } else if (e == ERR_OK && strcmp(PQcmdStatus(result), "COMMIT") != 0) {
+            e = ERR_INTERNAL; /* of a transaction that had failed */
+        }
+    }
+    PQclear(result);
     if (e != ERR_OK) {
         postgres_rollback(db);
     }
+    session->state = OUTSIDE;
     return e;
+}
+
+static enum err postgres_failure(struct db *db, int64_t *changes)
+{
+    const struct session *session = db->prepared;
+    *changes = session->failed_at;
+    return session->failure;
 }
 
 static int64_t postgres_changed(struct db *db)
@@ -560,11 +869,21 @@ static int64_t postgres_total_changes(struct db *db)
 static enum err postgres_script(struct db *db, const char *sql, struct arena *a,
                                 struct str *problem)
 {
+    struct session *session = db->prepared;
+    enum err e = go_on(session);
+    if (e == ERR_OK) {
+        e = leave_pipeline(db);
+    }
+    if (e != ERR_OK) {
+        *problem = STR("The transaction has failed.");
+        return e;
+    }
     PGresult *result = PQexec(connection_of(db), sql);
     ExecStatusType status = PQresultStatus(result);
-    enum err e = ERR_OK;
+    session->is_fresh = false;
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY) {
         e = classify(db, result, "script");
+        note_failure(session, e, -1);
         *problem = arena_copy(a, str_trim(str_of(PQresultErrorMessage(result))));
     }
     PQclear(result);
@@ -603,6 +922,7 @@ const struct db_driver db_postgres = {
     .close = postgres_close,
     .prepare = postgres_prepare,
     .query = postgres_query,
+    .exec = postgres_exec,
     .next = postgres_next,
     .end = postgres_end,
     .is_null = postgres_is_null,
@@ -614,5 +934,6 @@ const struct db_driver db_postgres = {
     .rollback = postgres_rollback,
     .total_changes = postgres_total_changes,
     .in_transaction = postgres_in_transaction,
+    .failure = postgres_failure,
     .script = postgres_script,
 };
