@@ -126,6 +126,13 @@ enum err db_query(struct db *db, int query, const struct db_val *args, size_t co
     return db->driver->query(db, query, args, count, rows);
 }
 
+void db_foresee(struct db *db, int query, const struct db_val *args, size_t count)
+{
+    if (db->driver->foresee != NULL) {
+        db->driver->foresee(db, query, args, count);
+    }
+}
+
 bool db_next(struct db_rows *rows)
 {
     return rows->failure == ERR_OK && rows->db->driver->next(rows);

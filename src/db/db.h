@@ -128,5 +128,11 @@ enum err db_exec(struct db *db, int query, const struct db_val *args, size_t cou
 enum err db_get_int(struct db *db, int query, const struct db_val *args, size_t count, int64_t *out,
                     bool *found) CHECKED;
 
+/* In a transaction: db_query() will soon be asked this, with the same arguments, none of them a text.
+ * A database server is asked at once, along with whatever is waited for first, so that several questions
+ * cost one wait. It changes nothing else: what is written in between makes it void, and a failure is told
+ * to whoever asks next. */
+void db_foresee(struct db *db, int query, const struct db_val *args, size_t count);
+
 /* SQL that is not in the table: migrations and administration only. */
 enum err db_script(struct db *db, const char *sql, struct arena *a, struct str *problem) CHECKED;

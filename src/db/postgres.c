@@ -28,6 +28,8 @@ enum {
     PARAMETERS_MAX = 32,
     FLIGHTS_MAX = 256, /* with their results they fit into the socket's buffers: nobody blocks */
     TIMEOUT_STEP_MS = 100,
+    FORESEEN_MAX = 32,
+    FORESEEN_ARGS_MAX = 6,
     CONNECT_TIMEOUT_S = 3,
     RETRY_FIRST_MS = 100,
     RETRY_MAX_MS = 3000,
@@ -61,6 +63,16 @@ struct flight {
     int64_t changes; /* before it */
     bool is_counted; /* its rows are still to be added to the changes */
     bool is_end;     /* of a transaction of which nothing depends any more */
+    int foreseen;    /* which; -1: none, or not wanted any more */
+};
+
+/* A question that was sent before it was asked. */
+struct foreseen {
+    int query;
+    size_t count;
+    struct db_val args[FORESEEN_ARGS_MAX];
+    PGresult *result; /* NULL: under way, or taken */
+    bool is_taken;
 };
 
 enum state { OUTSIDE, INSIDE, FAILED };
@@ -79,6 +91,8 @@ struct session {
     int sent;        /* of them */
     int landed;      /* of those: their results have been read */
     int syncs;       /* that have not been answered */
+    struct foreseen foreseen[FORESEEN_MAX];
+    int foreseen_count;
     int64_t retry_us; /* steady clock: no sooner is it tried to connect again; 0: at once */
     int64_t retry_ms;
     struct statement statements[]; /* options.queries.count of them */
@@ -89,6 +103,8 @@ struct result {
     PGresult *rows;
     int at;
 };
+
+static void forget_foreseen(struct session *session);
 
 static PGconn *connection_of(struct db *db)
 {
@@ -285,6 +301,7 @@ static void postgres_close(struct db *db)
     struct session *session = db->prepared;
     PQfinish(connection_of(db));
     if (session != NULL) {
+        forget_foreseen(session);
         free(session->url);
         free(session);
     }
@@ -313,8 +330,21 @@ static void note_failure(struct session *session, enum err e, int64_t at)
     }
 }
 
-/* The result of the oldest command. What comes behind one that failed has not been run. */
-static void land(struct db *db, PGresult *result)
+/* What was foreseen holds until something is written: then it is asked again. */
+static void forget_foreseen(struct session *session)
+{
+    for (int i = 0; i < session->foreseen_count; i++) {
+        PQclear(session->foreseen[i].result);
+    }
+    for (int i = session->landed; i < session->sent; i++) {
+        session->flights[i].foreseen = -1;
+    }
+    session->foreseen_count = 0;
+}
+
+/* The result of the oldest command; true: it is kept. What comes behind one that failed has not been
+ * run. */
+static bool land(struct db *db, PGresult *result)
 {
     struct session *session = db->prepared;
     const struct flight *flight = &session->flights[session->landed++];
@@ -323,12 +353,17 @@ static void land(struct db *db, PGresult *result)
         if (flight->is_counted) {
             count_changes(session, result);
         }
+        if (flight->foreseen >= 0) {
+            session->foreseen[flight->foreseen].result = result;
+            return true;
+        }
     } else if (status != PGRES_PIPELINE_ABORTED) {
         enum err e = classify(db, result, flight->what);
         if (!flight->is_end) {
             note_failure(session, e, flight->changes);
         }
     }
+    return false;
 }
 
 /* Sends what is queued and reads all results. *last, which may be NULL: that of the last command, to
@@ -342,22 +377,22 @@ static enum err settle(struct db *db, PGresult **last)
     session->syncs++;
     while (!is_over && session->syncs > 0) {
         PGresult *result = PQgetResult(connection);
-        bool is_wanted = false;
+        bool is_kept = false;
         if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
             session->syncs--;
         } else if (result != NULL && session->landed < session->sent) {
-            land(db, result);
-            is_wanted = last != NULL && session->landed == session->sent;
+            is_kept = land(db, result);
+            if (last != NULL && session->landed == session->sent) {
+                *last = result;
+                is_kept = true;
+            }
         }
         is_over = result == NULL && (was_null || PQstatus(connection) != CONNECTION_OK);
         was_null = result == NULL;
-        if (is_wanted) {
-            *last = result;
-        } else {
-            PQclear(result);
-        }
+        PQclear(is_kept ? NULL : result);
     }
     if (session->syncs > 0) {
+        forget_foreseen(session);
         note_failure(session, classify(db, NULL, "pipeline"), -1);
         PQfinish(connection);
         db->handle = NULL;
@@ -378,7 +413,8 @@ static enum err prepare_flight(struct db *db, const char *what, bool is_counted)
         e = settle(db, NULL);
     }
     if (e == ERR_OK) {
-        session->flights[session->sent++] = (struct flight){what, session->changes, is_counted, false};
+        session->flights[session->sent++] = (struct flight){
+            .what = what, .changes = session->changes, .is_counted = is_counted, .foreseen = -1};
     }
     return e;
 }
@@ -400,7 +436,8 @@ static enum err queue_bound(struct db *db, const char *name, bool is_end)
     struct session *session = db->prepared;
     enum err e = prepare_flight(db, name, false);
     if (e == ERR_OK) {
-        session->flights[session->sent - 1] = (struct flight){name, -1, false, is_end};
+        session->flights[session->sent - 1] = (struct flight){
+            .what = name, .changes = -1, .is_end = is_end, .foreseen = -1};
         e = take_off(db, PQsendQueryPrepared(connection_of(db), name, 0, NULL, NULL, NULL, 1));
     }
     return e;
@@ -662,7 +699,95 @@ static enum err queue(struct db *db, int query, const struct db_val *args, size_
     return e;
 }
 
+/* --- what is foreseen ----------------------------------------------------------------------- */
+
+static bool is_same(const struct db_val *a, const struct db_val *b)
+{
+    if (a->type != b->type || a->type == DB_NULL) {
+        return a->type == b->type;
+    }
+    return a->type == DB_UUID ? uuid_eq(a->id, b->id) : a->i == b->i;
+}
+
+/* Texts and blobs are of somebody who may be gone when it is asked. */
+static bool is_fit(const struct db_val *args, size_t count)
+{
+    bool fit = count <= FORESEEN_ARGS_MAX;
+    for (size_t i = 0; fit && i < count; i++) {
+        fit = args[i].type != DB_TEXT && args[i].type != DB_BLOB;
+    }
+    return fit;
+}
+
+static struct foreseen *find_foreseen(struct session *session, int query, const struct db_val *args,
+                                      size_t count)
+{
+    for (int i = 0; i < session->foreseen_count; i++) {
+        struct foreseen *f = &session->foreseen[i];
+        bool same = !f->is_taken && f->query == query && f->count == count;
+        for (size_t k = 0; same && k < count; k++) {
+            same = is_same(&f->args[k], &args[k]);
+        }
+        if (same) {
+            return f;
+        }
+    }
+    return NULL;
+}
+
+static void postgres_foresee(struct db *db, int query, const struct db_val *args, size_t count)
+{
+    struct session *session = db->prepared;
+    if (session->state != INSIDE || !is_fit(args, count) ||
+        session->foreseen_count == FORESEEN_MAX ||
+        find_foreseen(session, query, args, count) != NULL ||
+        queue(db, query, args, count, false) != ERR_OK) {
+        return; /* it is asked when it is asked, and fails then */
+    }
+    struct foreseen *f = &session->foreseen[session->foreseen_count];
+    *f = (struct foreseen){.query = query, .count = count};
+    memcpy(f->args, args, count * sizeof(*args));
+    session->flights[session->sent - 1].foreseen = session->foreseen_count++;
+}
+
+/* *out stays NULL if it was not foreseen. */
+static enum err take_foreseen(struct db *db, int query, const struct db_val *args, size_t count,
+                              PGresult **out)
+{
+    struct session *session = db->prepared;
+    struct foreseen *f = is_fit(args, count) ? find_foreseen(session, query, args, count) : NULL;
+    if (f == NULL) {
+        return ERR_OK;
+    }
+    enum err e = f->result == NULL ? settle(db, NULL) : ERR_OK;
+    *out = f->result;
+    f->result = NULL;
+    f->is_taken = true;
+    return e;
+}
+
+/* --- asking --------------------------------------------------------------------------------- */
+
 static enum err begin_again(struct db *db);
+
+static enum err ask_now(struct db *db, int query, const struct db_val *args, size_t count,
+                        PGresult **out)
+{
+    struct session *session = db->prepared;
+    int64_t before = session->changes;
+    enum err e = take_foreseen(db, query, args, count, out);
+    if (e != ERR_OK || *out != NULL) {
+        return e;
+    }
+    e = queue(db, query, args, count, true);
+    if (e == ERR_OK) {
+        e = settle(db, out);
+    }
+    if (session->changes != before) {
+        forget_foreseen(session);
+    }
+    return e;
+}
 
 /* A connection that was lost while nobody used it is made again here: its transaction is just begun. */
 static enum err ask(struct db *db, int query, const struct db_val *args, size_t count,
@@ -672,10 +797,7 @@ static enum err ask(struct db *db, int query, const struct db_val *args, size_t 
     bool was_fresh = session->is_fresh && session->state == INSIDE;
     enum err e = ERR_OK;
     for (int tries = 0; tries < 2; tries++) {
-        e = queue(db, query, args, count, true);
-        if (e == ERR_OK) {
-            e = settle(db, out);
-        }
+        e = ask_now(db, query, args, count, out);
         if (!was_fresh || e != ERR_UNAVAILABLE || PQstatus(connection_of(db)) == CONNECTION_OK ||
             begin_again(db) != ERR_OK) {
             break;
@@ -711,6 +833,7 @@ static enum err postgres_exec(struct db *db, int query, const struct db_val *arg
         PQclear(result);
         return e;
     }
+    forget_foreseen(session);
     enum err e = queue(db, query, args, count, false);
     session->changes += e == ERR_OK ? 1 : 0;
     return e;
@@ -744,10 +867,9 @@ static bool postgres_in_transaction(struct db *db)
 /* In steps, so that the session's setting seldom has to be another one. */
 static int64_t time_left_ms(const struct db *db)
 {
-    int64_t left_ms = (db->deadline_us - clock_steady_us()) / 1000;
-    return db->deadline_us == 0 ? 0
-           : left_ms > 0        ? (left_ms / TIMEOUT_STEP_MS + 1) * TIMEOUT_STEP_MS
-                                : 1;
+    int64_t left_us = db->deadline_us - clock_steady_us();
+    int64_t steps = (left_us + TIMEOUT_STEP_MS * 1000 - 1) / (TIMEOUT_STEP_MS * 1000);
+    return db->deadline_us == 0 ? 0 : left_us > 0 ? steps * TIMEOUT_STEP_MS : 1;
 }
 
 /* A transaction of its own: no rollback takes it back. */
@@ -778,6 +900,7 @@ static void postgres_rollback(struct db *db)
         queue_bound(db, "rollback", true) == ERR_OK) {
         send_off(db);
     }
+    forget_foreseen(session);
     session->state = OUTSIDE;
 }
 
@@ -786,6 +909,7 @@ static enum err queue_begin(struct db *db)
     struct session *session = db->prepared;
     session->failure = ERR_OK;
     session->failed_at = -1;
+    forget_foreseen(session);
     enum err e = set_timeout(db);
     if (e == ERR_OK) {
         e = queue_bound(db, session->is_writing ? "write" : "read", false);
@@ -814,6 +938,7 @@ static enum err end_reading(struct db *db)
 {
     struct session *session = db->prepared;
     enum err e = session->state == INSIDE ? queue_bound(db, "commit", true) : session->failure;
+    forget_foreseen(session);
     if (e == ERR_OK) {
         send_off(db);
         session->state = OUTSIDE;
@@ -871,6 +996,7 @@ static enum err postgres_script(struct db *db, const char *sql, struct arena *a,
 {
     struct session *session = db->prepared;
     enum err e = go_on(session);
+    forget_foreseen(session);
     if (e == ERR_OK) {
         e = leave_pipeline(db);
     }
@@ -923,6 +1049,7 @@ const struct db_driver db_postgres = {
     .prepare = postgres_prepare,
     .query = postgres_query,
     .exec = postgres_exec,
+    .foresee = postgres_foresee,
     .next = postgres_next,
     .end = postgres_end,
     .is_null = postgres_is_null,
