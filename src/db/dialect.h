@@ -22,6 +22,9 @@ enum dialect_word {
     X_BOOL,
     X_TIME,
     X_TEXT,
+    X_SERVER, /* which server this is, its history included; '' where the database is a file */
+    X_SINCE,  /* since when it runs */
+    T_SHARDS, /* how many shards a new database gets */
     DIALECT_WORDS
 };
 

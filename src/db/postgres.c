@@ -83,7 +83,6 @@ struct session {
     int64_t changed; /* rows of the last statement that was waited for */
     enum state state;
     bool is_writing;    /* what begin() was asked for */
-    bool is_fresh;      /* begun, and nothing has been asked yet */
     enum err failure;   /* of the transaction under way, or of the one before: the first one */
     int64_t failed_at;  /* the changes before the statement that failed; -1: not known */
     int64_t timeout_ms; /* the session's statement_timeout */
@@ -221,13 +220,6 @@ static void warn_if_unsafe(struct db *db)
     }
 }
 
-/* Of two servers on one database each would take the other for its next life: the second waits as
- * long as for any lock, and that is ERR_BUSY. Held as long as the connection lives. */
-static enum err claim(struct db *db)
-{
-    return run(db, "SELECT pg_advisory_lock(7165063302)");
-}
-
 static enum err connect_now(struct db *db)
 {
     struct session *session = db->prepared;
@@ -250,12 +242,12 @@ static enum err connect_now(struct db *db)
     enum err e = set_up(db);
     if (e == ERR_OK && db->options.writes_steadily) {
         warn_if_unsafe(db);
-        e = claim(db);
     }
     if (e != ERR_OK) {
         PQfinish(connection_of(db)); /* half set up it is of no use */
         db->handle = NULL;
     }
+    db->connections += e == ERR_OK ? 1 : 0;
     return e;
 }
 
@@ -290,8 +282,7 @@ static enum err postgres_open(struct db *db, const char *url, struct arena *a, s
     enum err e = session->url != NULL ? connect_now(db) : ERR_INTERNAL;
     if (e != ERR_OK) {
         struct str why = str_trim(str_of(PQerrorMessage(connection_of(db))));
-        *problem = e == ERR_BUSY ? STR("Another server runs on this database.")
-                                 : arena_printf(a, "Cannot use the database: %.*s.", STR_ARG(why));
+        *problem = arena_printf(a, "Cannot use the database: %.*s.", STR_ARG(why));
     }
     return e;
 }
@@ -768,9 +759,7 @@ static enum err take_foreseen(struct db *db, int query, const struct db_val *arg
 
 /* --- asking --------------------------------------------------------------------------------- */
 
-static enum err begin_again(struct db *db);
-
-static enum err ask_now(struct db *db, int query, const struct db_val *args, size_t count,
+static enum err ask(struct db *db, int query, const struct db_val *args, size_t count,
                         PGresult **out)
 {
     struct session *session = db->prepared;
@@ -786,24 +775,6 @@ static enum err ask_now(struct db *db, int query, const struct db_val *args, siz
     if (session->changes != before) {
         forget_foreseen(session);
     }
-    return e;
-}
-
-/* A connection that was lost while nobody used it is made again here: its transaction is just begun. */
-static enum err ask(struct db *db, int query, const struct db_val *args, size_t count,
-                    PGresult **out)
-{
-    struct session *session = db->prepared;
-    bool was_fresh = session->is_fresh && session->state == INSIDE;
-    enum err e = ERR_OK;
-    for (int tries = 0; tries < 2; tries++) {
-        e = ask_now(db, query, args, count, out);
-        if (!was_fresh || e != ERR_UNAVAILABLE || PQstatus(connection_of(db)) == CONNECTION_OK ||
-            begin_again(db) != ERR_OK) {
-            break;
-        }
-    }
-    session->is_fresh = false;
     return e;
 }
 
@@ -828,7 +799,7 @@ static enum err postgres_exec(struct db *db, int query, const struct db_val *arg
 {
     struct session *session = db->prepared;
     PGresult *result = NULL;
-    if (session->state == OUTSIDE || session->is_fresh) {
+    if (session->state == OUTSIDE) {
         enum err e = ask(db, query, args, count, &result);
         PQclear(result);
         return e;
@@ -915,22 +886,27 @@ static enum err queue_begin(struct db *db)
         e = queue_bound(db, session->is_writing ? "write" : "read", false);
     }
     session->state = e == ERR_OK ? INSIDE : OUTSIDE;
-    session->is_fresh = e == ERR_OK;
     return e;
 }
 
-static enum err begin_again(struct db *db)
+/* That the server has closed the connection stands in its socket, behind what has not been read. */
+static void look_for_end(struct db *db)
 {
-    enum err e = connect_if_lost(db);
-    return e == ERR_OK ? queue_begin(db) : e;
+    const struct session *session = db->prepared;
+    bool goes_on = PQconsumeInput(connection_of(db)) == 1;
+    if (goes_on && session->syncs > 0) {
+        (void)PQconsumeInput(connection_of(db));
+    }
 }
 
 static enum err postgres_begin(struct db *db, bool for_writing)
 {
     struct session *session = db->prepared;
     postgres_rollback(db); /* of a transaction that failed while it was reading */
+    look_for_end(db);
+    enum err e = connect_if_lost(db);
     session->is_writing = for_writing;
-    return begin_again(db);
+    return e == ERR_OK ? queue_begin(db) : e;
 }
 
 /* Nothing depends on how a transaction ends that has only read. */
@@ -1006,7 +982,6 @@ static enum err postgres_script(struct db *db, const char *sql, struct arena *a,
     }
     PGresult *result = PQexec(connection_of(db), sql);
     ExecStatusType status = PQresultStatus(result);
-    session->is_fresh = false;
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY) {
         e = classify(db, result, "script");
         note_failure(session, e, -1);
@@ -1041,7 +1016,12 @@ const struct db_driver db_postgres = {
                           [X_INT] = "bigint",
                           [X_BOOL] = "boolean",
                           [X_TIME] = "timestamptz",
-                          [X_TEXT] = "text"},
+                          [X_TEXT] = "text",
+                          [X_SERVER] =
+                              "(SELECT system_identifier::text FROM pg_control_system())"
+                              " || ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)",
+                          [X_SINCE] = "pg_postmaster_start_time()::text",
+                          [T_SHARDS] = "8"},
                 .parameter = "$"},
     .prelude = prelude,
     .open = postgres_open,
