@@ -454,8 +454,8 @@ static void foresee_nested(struct req *r, struct uuid reader_id)
     struct pager p;
     struct uuid id = r->path_ids[0].id;
     store_conversation_foresee_view(r->call.db, id, reader_id);
-    bool is_known = is_plain_list(r) && pager_init(&p, r, 'q', is_descending(r, false)) == ERR_OK &&
-                    !p.last;
+    bool is_known =
+        is_plain_list(r) && pager_init(&p, r, 'q', is_descending(r, false)) == ERR_OK && !p.last;
     if (is_known && pager_needs_count(&p)) { /* without the count only the first page is known */
         is_known = pager_set_count(&p, 1, false) == ERR_OK;
     }
@@ -583,8 +583,8 @@ const struct resource api_conversation_message_list_resource = {
              .object = open_conversation, .handle = list_nested, .foresee = foresee_nested,
              .out = &shape_message_page, .status = 200},
             {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(api_message_nested_input),
-             .object = api_message_target, .handle = api_send_message,
-             .foresee = api_foresee_send, .out = &shape_message, .status = 201},
+             .object = api_message_target, .handle = api_send_message, .foresee = api_foresee_send,
+             .out = &shape_message, .status = 201},
         },
 };
 

@@ -265,8 +265,8 @@ const struct resource api_message_send_resource = {
     .methods =
         {
             {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(api_message_nested_input),
-             .object = api_message_target, .handle = api_send_message,
-             .foresee = api_foresee_send, .out = &shape_message, .status = 201},
+             .object = api_message_target, .handle = api_send_message, .foresee = api_foresee_send,
+             .out = &shape_message, .status = 201},
         },
 };
 

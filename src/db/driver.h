@@ -19,7 +19,8 @@ struct db_driver {
     /* Of a statement whose outcome nobody waits for: a later call may tell that it failed, at the
      * latest that of commit. NULL: as query. */
     enum err (*exec)(struct db *db, int query, const struct db_val *args, size_t count);
-    void (*foresee)(struct db *db, int query, const struct db_val *args, size_t count); /* or NULL */
+    void (*foresee)(struct db *db, int query, const struct db_val *args,
+                    size_t count); /* or NULL */
     bool (*next)(struct db_rows *rows);
     enum err (*end)(struct db_rows *rows);
     bool (*is_null)(struct db_rows *rows, int column);

@@ -14,18 +14,18 @@
  * A connection that is lost fails what is under way with ERR_UNAVAILABLE (amid a COMMIT with
  * ERR_OUTCOME_UNKNOWN). The next transaction connects again, and while the server cannot be reached it
  * fails at once, with a try every now and then. */
-#include <endian.h>
 #include <inttypes.h>
 #include <libpq-fe.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "db/driver.h"
+#include "db/postgres_values.h"
 
 enum {
-    PARAMETERS_MAX = 32,
     FLIGHTS_MAX = 256, /* with their results they fit into the socket's buffers: nobody blocks */
     TIMEOUT_STEP_MS = 100,
     FORESEEN_MAX = 32,
@@ -34,22 +34,6 @@ enum {
     RETRY_FIRST_MS = 100,
     RETRY_MAX_MS = 3000,
 };
-
-/* Object ids of types (pg_type.dat); they are the same in every database. */
-enum {
-    OID_BOOL = 16,
-    OID_BYTEA = 17,
-    OID_INT8 = 20,
-    OID_INT2 = 21,
-    OID_INT4 = 23,
-    OID_UNUSED = 18, /* "char" */
-    OID_TEXT = 25,
-    OID_TIMESTAMPTZ = 1184,
-    OID_UUID = 2950,
-};
-
-/* Microseconds from 1970 to 2000, where PostgreSQL's times begin. */
-static const int64_t epoch_us = INT64_C(946684800) * 1000000;
 
 struct statement {
     bool is_prepared; /* on the present connection */
@@ -87,9 +71,9 @@ struct session {
     int64_t failed_at;  /* the changes before the statement that failed; -1: not known */
     int64_t timeout_ms; /* the session's statement_timeout */
     struct flight flights[FLIGHTS_MAX];
-    int sent;        /* of them */
-    int landed;      /* of those: their results have been read */
-    int syncs;       /* that have not been answered */
+    int sent;   /* of them */
+    int landed; /* of those: their results have been read */
+    int syncs;  /* that have not been answered */
     struct foreseen foreseen[FORESEEN_MAX];
     int foreseen_count;
     int64_t retry_us; /* steady clock: no sooner is it tried to connect again; 0: at once */
@@ -194,8 +178,7 @@ static enum err set_up(struct db *db)
              db->options.busy_timeout_ms, db->options.read_only ? "on" : "off");
     enum err e = run(db, sql);
     for (size_t i = 0; i < COUNT_OF(bounds) && e == ERR_OK; i++) {
-        PGresult *result =
-            PQprepare(connection_of(db), bounds[i].name, bounds[i].text, 0, NULL);
+        PGresult *result = PQprepare(connection_of(db), bounds[i].name, bounds[i].text, 0, NULL);
         e = PQresultStatus(result) == PGRES_COMMAND_OK ? ERR_OK
                                                        : classify(db, result, bounds[i].name);
         PQclear(result);
@@ -427,8 +410,8 @@ static enum err queue_bound(struct db *db, const char *name, bool is_end)
     struct session *session = db->prepared;
     enum err e = prepare_flight(db, name, false);
     if (e == ERR_OK) {
-        session->flights[session->sent - 1] = (struct flight){
-            .what = name, .changes = -1, .is_end = is_end, .foreseen = -1};
+        session->flights[session->sent - 1] =
+            (struct flight){.what = name, .changes = -1, .is_end = is_end, .foreseen = -1};
         e = take_off(db, PQsendQueryPrepared(connection_of(db), name, 0, NULL, NULL, NULL, 1));
     }
     return e;
@@ -467,7 +450,7 @@ static void find_unused(const char *sql, struct statement *statement)
 {
     statement->parameter_count = 0;
     for (int i = 0; i < PARAMETERS_MAX; i++) {
-        statement->types[i] = OID_UNUSED;
+        statement->types[i] = POSTGRES_UNUSED;
     }
     for (const char *at = strchr(sql, '$'); at != NULL; at = strchr(at + 1, '$')) {
         int number = atoi(at + 1);
@@ -539,87 +522,6 @@ static enum err postgres_prepare(struct db *db, int query)
 
 /* --- values -------------------------------------------------------------------------------- */
 
-/* The parameters of one execution; numbers in network order stand in `fixed`. */
-struct parameters {
-    const char *values[PARAMETERS_MAX];
-    int sizes[PARAMETERS_MAX];
-    int formats[PARAMETERS_MAX];
-    uint64_t fixed[PARAMETERS_MAX];
-};
-
-/* What is beyond PostgreSQL's times is infinitely early or late. */
-static int64_t to_postgres_time(int64_t us)
-{
-    if (us > INT64_MAX - epoch_us || us < INT64_MIN + epoch_us) {
-        return us > 0 ? INT64_MAX : INT64_MIN;
-    }
-    return us - epoch_us;
-}
-
-static int64_t from_postgres_time(int64_t us)
-{
-    return us == INT64_MAX || us == INT64_MIN ? us : us + epoch_us;
-}
-
-static void bind_number(struct parameters *p, int i, int64_t n, Oid type)
-{
-    char *to = (char *)&p->fixed[i];
-    p->values[i] = to;
-    if (type == OID_BOOL) {
-        to[0] = n != 0;
-        p->sizes[i] = 1;
-    } else if (type == OID_INT2) {
-        uint16_t wire = htobe16((uint16_t)n);
-        memcpy(to, &wire, sizeof(wire));
-        p->sizes[i] = sizeof(wire);
-    } else if (type == OID_INT4) {
-        uint32_t wire = htobe32((uint32_t)n);
-        memcpy(to, &wire, sizeof(wire));
-        p->sizes[i] = sizeof(wire);
-    } else {
-        uint64_t wire = htobe64((uint64_t)(type == OID_TIMESTAMPTZ ? to_postgres_time(n) : n));
-        memcpy(to, &wire, sizeof(wire));
-        p->sizes[i] = sizeof(wire);
-    }
-}
-
-/* False: the server wants another type. */
-static bool bind(struct parameters *p, int i, const struct db_val *value, Oid type)
-{
-    bool number = type == OID_BOOL || type == OID_INT2 || type == OID_INT4 || type == OID_INT8 ||
-                  type == OID_TIMESTAMPTZ;
-    p->formats[i] = 1;
-    if (type == OID_UNUSED) {
-        p->values[i] = NULL;
-        return true;
-    }
-    switch (value->type) {
-    case DB_NULL: p->values[i] = NULL; return true;
-    case DB_INT:
-    case DB_BOOL:
-    case DB_TIME: bind_number(p, i, value->i, type); return number;
-    case DB_UUID:
-        p->values[i] = (const char *)value->id.b;
-        p->sizes[i] = sizeof(value->id.b);
-        return type == OID_UUID;
-    case DB_TEXT:
-    case DB_BLOB:
-        p->values[i] = value->s.n > 0 ? value->s.p : "";
-        p->sizes[i] = (int)value->s.n;
-        return type == (value->type == DB_TEXT ? OID_TEXT : OID_BYTEA);
-    }
-    return false;
-}
-
-static int64_t read_number(const char *from, int n)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < n; i++) {
-        value = value << 8 | (unsigned char)from[i];
-    }
-    return n == 2 ? (int16_t)value : n == 4 ? (int32_t)value : (int64_t)value;
-}
-
 static bool postgres_is_null(struct db_rows *rows, int column)
 {
     const struct result *result = rows->statement;
@@ -632,9 +534,9 @@ static int64_t postgres_get_int(struct db_rows *rows, int column)
     if (postgres_is_null(rows, column)) {
         return 0;
     }
-    int64_t n = read_number(PQgetvalue(result->rows, result->at, column),
-                            PQgetlength(result->rows, result->at, column));
-    return PQftype(result->rows, column) == OID_TIMESTAMPTZ ? from_postgres_time(n) : n;
+    return postgres_read_number(PQgetvalue(result->rows, result->at, column),
+                                PQgetlength(result->rows, result->at, column),
+                                PQftype(result->rows, column));
 }
 
 static struct str postgres_get_bytes(struct db_rows *rows, int column)
@@ -650,14 +552,14 @@ static struct str postgres_get_bytes(struct db_rows *rows, int column)
 /* --- rows ---------------------------------------------------------------------------------- */
 
 static enum err bind_all(struct db *db, int query, const struct db_val *args, size_t count,
-                         struct parameters *p)
+                         struct postgres_parameters *p)
 {
     const struct session *session = db->prepared;
     const struct statement *statement = &session->statements[query];
     for (int i = 0; i < statement->parameter_count; i++) {
         const struct db_val absent = V_NULL;
         const struct db_val *value = (size_t)i < count ? &args[i] : &absent;
-        if (!bind(p, i, value, statement->types[i])) {
+        if (!postgres_bind(p, i, value, statement->types[i])) {
             log_error("parameter %d has another type (oid %u) query=%s", i + 1, statement->types[i],
                       db->options.queries.name[query]);
             return ERR_INTERNAL;
@@ -669,7 +571,7 @@ static enum err bind_all(struct db *db, int query, const struct db_val *args, si
 static enum err queue(struct db *db, int query, const struct db_val *args, size_t count,
                       bool is_counted)
 {
-    struct parameters p;
+    struct postgres_parameters p;
     char name[16];
     struct session *session = db->prepared;
     enum err e = go_on(session);
@@ -760,7 +662,7 @@ static enum err take_foreseen(struct db *db, int query, const struct db_val *arg
 /* --- asking --------------------------------------------------------------------------------- */
 
 static enum err ask(struct db *db, int query, const struct db_val *args, size_t count,
-                        PGresult **out)
+                    PGresult **out)
 {
     struct session *session = db->prepared;
     int64_t before = session->changes;
@@ -889,13 +791,13 @@ static enum err queue_begin(struct db *db)
     return e;
 }
 
-/* That the server has closed the connection stands in its socket, behind what has not been read. */
-static void look_for_end(struct db *db)
+/* A connection that the server has closed meanwhile is not worth asking. */
+static void drop_if_closed(struct db *db)
 {
-    const struct session *session = db->prepared;
-    bool goes_on = PQconsumeInput(connection_of(db)) == 1;
-    if (goes_on && session->syncs > 0) {
-        (void)PQconsumeInput(connection_of(db));
+    struct pollfd at = {.fd = PQsocket(connection_of(db)), .events = POLLRDHUP};
+    if (at.fd >= 0 && poll(&at, 1, 0) > 0) {
+        PQfinish(connection_of(db));
+        db->handle = NULL;
     }
 }
 
@@ -903,7 +805,7 @@ static enum err postgres_begin(struct db *db, bool for_writing)
 {
     struct session *session = db->prepared;
     postgres_rollback(db); /* of a transaction that failed while it was reading */
-    look_for_end(db);
+    drop_if_closed(db);
     enum err e = connect_if_lost(db);
     session->is_writing = for_writing;
     return e == ERR_OK ? queue_begin(db) : e;
