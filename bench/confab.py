@@ -33,19 +33,21 @@ def free_port():
 
 
 class Confab:
-    def __init__(self, children, binary, work):
+    def __init__(self, children, binary, work, name="confab", **settings):
+        """`name` is that of its log and of its folder; settings beside the benchmark's own."""
         self.children = children
         self.binary = str(binary)
-        self.log_path = Path(work, "confab.log")
+        self.log_path = Path(work, f"{name}.log")
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.child = None
         self.token = None
         self.env = environment(
-            HOST="127.0.0.1", PORT=str(self.port), DATA_DIR=str(Path(work, "data")), DEBUG="0",
+            HOST="127.0.0.1", PORT=str(self.port), DATA_DIR=str(Path(work, f"{name}-data")),
+            DEBUG="0",
             ALLOWED_HOSTS="127.0.0.1,localhost", PASSWORD_ITERATIONS=str(ITERATIONS),
             THROTTLE_ANON="0", THROTTLE_USER="0", THROTTLE_LOGIN="0", THROTTLE_REGISTER="0",
-            CONNECTIONS_PER_ADDRESS_MAX="0", ACCESS_LOG="0", METRICS_ALLOW="127.0.0.1")
+            CONNECTIONS_PER_ADDRESS_MAX="0", ACCESS_LOG="0", METRICS_ALLOW="127.0.0.1", **settings)
 
     def command(self, *words, timeout=300):
         with open(self.log_path, "ab") as log:

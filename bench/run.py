@@ -6,6 +6,7 @@
     bench/run.py --sockets                     sockets; writes its part
     bench/run.py --quick                       one run of 2 s of each, writes nothing
     bench/run.py --sockets --quick             a tenth of the sockets, writes nothing
+    bench/run.py --postgres                    on PostgreSQL, beside pgbench; writes its part
     bench/run.py --only history --only post    these alone
     bench/run.py --strace                      also counts the system calls per request
 
@@ -25,6 +26,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True  # first: the modules below would leave theirs in the tree
 
+import postgres
 import realtime
 import realtime_report
 import report
@@ -36,6 +38,7 @@ from measure import memory, settle
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = {"wrk": "wrk", "nginx": "nginx-light", "cc": "gcc"}
 SOCKET_TOOLS = {"cc": "gcc"}
+POSTGRES_TOOLS = {"wrk": "wrk"}
 
 
 def parse_options():
@@ -43,9 +46,12 @@ def parse_options():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one run of 2 seconds, three starts")
     parser.add_argument("--sockets", action="store_true", help="sockets instead of requests")
+    parser.add_argument("--postgres", action="store_true",
+                        help="on PostgreSQL, beside pgbench and SQLite")
     parser.add_argument("--only", action="append", metavar="NAME",
                         help="one of: " + ", ".join(scenarios.ALL) + "; with --sockets: "
-                             + ", ".join(realtime.ALL) + "; may be repeated")
+                             + ", ".join(realtime.ALL) + "; with --postgres: "
+                             + ", ".join(postgres.ALL) + "; may be repeated")
     parser.add_argument("--runs", type=int, default=5, help="rounds of each (5)")
     parser.add_argument("--seconds", type=int, default=5, help="of each run (5)")
     parser.add_argument("--strace", action="store_true", help="count system calls, after the rest")
@@ -58,12 +64,15 @@ def parse_options():
         options.runs, options.seconds, options.starts = 1, 2, 3
     if not (1 <= options.runs <= 50 and 1 <= options.seconds <= 60):
         parser.error("--runs is 1 to 50, --seconds 1 to 60")
-    known = realtime.ALL if options.sockets else scenarios.ALL
+    if options.sockets and options.postgres:
+        parser.error("--sockets or --postgres, one of them")
+    known = (realtime.ALL if options.sockets else postgres.ALL if options.postgres
+             else scenarios.ALL)
     for name in options.only or []:
         if name not in known:
             parser.error(f"--only {name}: there are {', '.join(known)}")
-    if options.sockets and options.strace:
-        parser.error("--strace counts for requests, not for sockets")
+    if options.strace and (options.sockets or options.postgres):
+        parser.error("--strace counts for requests on SQLite")
     full = not (options.quick or options.only) and options.runs >= 3
     options.doc = options.doc or (ROOT / "docs" / "PERFORMANCE.md" if full else None)
     options.json, options.doc = (path and path.absolute() for path in (options.json, options.doc))
@@ -71,7 +80,7 @@ def parse_options():
 
 
 def check_tools(options):
-    needed = SOCKET_TOOLS if options.sockets else TOOLS
+    needed = SOCKET_TOOLS if options.sockets else POSTGRES_TOOLS if options.postgres else TOOLS
     needed = dict(needed, **({"strace": "strace"} if options.strace else {}))
     missing = [package for tool, package in needed.items() if not shutil.which(tool)]
     if missing:
@@ -109,6 +118,12 @@ def run_sockets(options, children, binary, work):
     results = describe(options, server, work)
     bench = realtime.Bench(children, server, work, options, tell)
     results.update(realtime.run(bench, options.only or list(realtime.ALL)))
+    return results
+
+
+def run_postgres(options, children, binary, work):
+    results = describe(options, Confab(children, binary, work), work)
+    results.update(postgres.run(options, children, binary, work, tell))
     return results
 
 
@@ -159,21 +174,23 @@ def main():
         with tempfile.TemporaryDirectory(prefix="confab-bench-") as work:
             os.chdir(work)  # no .env of the caller's folder is read
             try:
-                run = run_sockets if options.sockets else run_requests
+                run = (run_sockets if options.sockets else run_postgres if options.postgres
+                       else run_requests)
                 results = run(options, children, binary, work)
             finally:
                 children.stop_all()
                 os.chdir(ROOT)
     except Failure as failure:
         sys.exit(f"bench: {failure}")
-    text = (realtime_report if options.sockets else report).markdown(results)
+    reporter = realtime_report if options.sockets else postgres if options.postgres else report
+    text = reporter.markdown(results)
     print(text)
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n")
     if report.errors(results):
         sys.exit("bench: some answers were errors, so nothing is written: see above")
     if options.doc:
-        report.write(options.doc, text, realtime_report.MARKS if options.sockets else report.MARKS)
+        report.write(options.doc, text, reporter.MARKS)
 
 
 if __name__ == "__main__":

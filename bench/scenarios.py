@@ -114,31 +114,41 @@ def conversations(bench):
     return {"rounds": bench.rounds(one), "body_bytes": len(body)}
 
 
-def post(bench):
-    """Counts the rows: a connection that the server drops without an answer is no error to wrk."""
-    server, ids = bench.server, bench.env["CONVERSATIONS"].split(",")
+def check_post(server, ids):
     text = "one question before the load"
     got = server.json("POST", "/api/messages/", 201, {"conversation": ids[0], "message_body": text})
     if got["message_body"] != text:
         raise Failure("POST /api/messages/ answered another text")
+
+
+def post_sample(bench, ids, connections, seconds, others=()):
+    """Counts the rows: a connection that the server drops without an answer is no error to wrk."""
+    server = bench.server
+    before = server.last_seqs(ids)
+    commits, committed = server.commits()
+    sample = bench.load("post_message", connections, seconds, others=others)
+    settle(server.pids)
+    more = server.commits()
+    rows = server.last_seqs(ids) - before
+    # Requests under way when wrk stops are done, but not counted by it.
+    surplus = rows - (sample["requests"] - sample["status"])
+    if not 0 <= surplus <= connections:
+        raise Failure(f"POST: {rows} rows in the database, {surplus} beside the answers")
+    group = max(1, round((more[1] - committed) / max(1, more[0] - commits)))
+    return {**sample, "group": group}
+
+
+def post(bench):
+    ids = bench.env["CONVERSATIONS"].split(",")
+    check_post(bench.server, ids)
     bare = BareCommit(bench.children, bench.work)
 
     def one(seconds=None):
-        before = server.last_seqs(ids)
-        commits, committed = server.commits()
-        sample = bench.load("post_message", POST_CONNECTIONS, seconds)
-        settle(server.pids)
-        more = server.commits()
-        group = max(1, round((more[1] - committed) / max(1, more[0] - commits)))
-        rows = server.last_seqs(ids) - before
-        # Requests under way when wrk stops are done, but not counted by it.
-        surplus = rows - (sample["requests"] - sample["status"])
-        if not 0 <= surplus <= POST_CONNECTIONS:
-            raise Failure(f"POST: {rows} rows in the database, {surplus} beside the answers")
+        sample = post_sample(bench, ids, POST_CONNECTIONS, seconds)
         # The server commits what waits: half of a closed loop's connections while the other half
         # is answered. The bare loop is given groups of the same size, and of all connections.
-        return {"confab": {**sample, "group": group},
-                "bare": bare.run(seconds or bench.seconds, group),
+        return {"confab": sample,
+                "bare": bare.run(seconds or bench.seconds, sample["group"]),
                 "bare_all": bare.run(seconds or bench.seconds, POST_CONNECTIONS)}
 
     one(WARM_UP)

@@ -437,6 +437,33 @@ static enum err open_conversation(struct req *r)
                                   view);
 }
 
+/* Does the query ask for nothing but a page of the conversation as it is? */
+static bool is_plain_list(const struct req *r)
+{
+    static const char plain[] = "page,page_size,cursor,ordering,deleted";
+    for (size_t i = 0; i < r->route->query_count; i++) {
+        if (value_is_set(&r->filters[i]) && !str_in_list(str_of(r->route->query[i].name), plain)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void foresee_nested(struct req *r, struct uuid reader_id)
+{
+    struct pager p;
+    struct uuid id = r->path_ids[0].id;
+    store_conversation_foresee_view(r->call.db, id, reader_id);
+    bool is_known =
+        is_plain_list(r) && pager_init(&p, r, 'q', is_descending(r, false)) == ERR_OK && !p.last;
+    if (is_known && pager_needs_count(&p)) { /* without the count only the first page is known */
+        is_known = pager_set_count(&p, 1, false) == ERR_OK;
+    }
+    if (is_known) {
+        store_message_foresee_list(r->call.db, id, reader_id, flag_filter(r, "deleted"), &p.window);
+    }
+}
+
 static enum err list_nested(struct req *r)
 {
     const struct conversation_view *view = r->object;
@@ -540,7 +567,8 @@ const struct resource api_message_list_resource = {
             {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(flat_query), .handle = list_flat,
              .out = &shape_message_page, .status = 200},
             {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(api_message_flat_input),
-             .handle = api_send_message, .out = &shape_message, .status = 201},
+             .handle = api_send_message, .foresee = api_foresee_send, .out = &shape_message,
+             .status = 201},
         },
 };
 
@@ -552,11 +580,11 @@ const struct resource api_conversation_message_list_resource = {
     .methods =
         {
             {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(nested_query),
-             .object = open_conversation, .handle = list_nested, .out = &shape_message_page,
-             .status = 200},
+             .object = open_conversation, .handle = list_nested, .foresee = foresee_nested,
+             .out = &shape_message_page, .status = 200},
             {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(api_message_nested_input),
-             .object = api_message_target, .handle = api_send_message, .out = &shape_message,
-             .status = 201},
+             .object = api_message_target, .handle = api_send_message, .foresee = api_foresee_send,
+             .out = &shape_message, .status = 201},
         },
 };
 

@@ -116,6 +116,16 @@ enum err api_message_target(struct req *r)
                                   &view);
 }
 
+void api_foresee_send(struct req *r, struct uuid sender_id)
+{
+    const struct value *sent = req_input(r, "client_id");
+    struct uuid conversation_id =
+        is_nested(r) ? r->path_ids[0].id : req_input(r, "conversation")->id;
+    struct uuid client_id =
+        r->idempotency_key.n > 0 ? key_as_client_id(r->idempotency_key) : id_or_zero(sent);
+    store_message_foresee_add(r->call.db, conversation_id, sender_id, client_id);
+}
+
 enum err api_send_message(struct req *r)
 {
     struct message_draft draft;
@@ -255,8 +265,8 @@ const struct resource api_message_send_resource = {
     .methods =
         {
             {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(api_message_nested_input),
-             .object = api_message_target, .handle = api_send_message, .out = &shape_message,
-             .status = 201},
+             .object = api_message_target, .handle = api_send_message, .foresee = api_foresee_send,
+             .out = &shape_message, .status = 201},
         },
 };
 

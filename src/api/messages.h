@@ -12,6 +12,7 @@ extern const struct field api_message_nested_input[MESSAGE_NESTED_FIELDS];
 /* The object of the nested ones: judges first only where the body is bad anyway. */
 enum err api_message_target(struct req *r);
 enum err api_send_message(struct req *r);
+void api_foresee_send(struct req *r, struct uuid sender_id);
 
 /* The object of routes below messages/{id}/ and conversations/{id}/messages/{id}/; r->object is
  * the struct message_view. */

@@ -128,6 +128,12 @@ bool db_in_transaction(struct db *db)
     return db->driver->in_transaction(db);
 }
 
+enum err db_failure(struct db *db, int64_t *changes)
+{
+    *changes = -1;
+    return db->driver->failure != NULL ? db->driver->failure(db, changes) : ERR_OK;
+}
+
 bool db_is_embedded(const struct db *db)
 {
     return db->driver->is_embedded;
@@ -143,6 +149,13 @@ enum err db_query(struct db *db, int query, const struct db_val *args, size_t co
 {
     *rows = (struct db_rows){.db = db};
     return db->driver->query(db, query, args, count, rows);
+}
+
+void db_foresee(struct db *db, int query, const struct db_val *args, size_t count)
+{
+    if (db->driver->foresee != NULL) {
+        db->driver->foresee(db, query, args, count);
+    }
 }
 
 bool db_next(struct db_rows *rows)
@@ -190,6 +203,9 @@ enum err db_exec(struct db *db, int query, const struct db_val *args, size_t cou
                  int64_t *changed)
 {
     struct db_rows rows;
+    if (changed == NULL && db->driver->exec != NULL) {
+        return db->driver->exec(db, query, args, count);
+    }
     enum err e = db_query(db, query, args, count, &rows);
     while (e == ERR_OK && db_next(&rows)) {
     }

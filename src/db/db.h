@@ -90,6 +90,10 @@ void db_rollback(struct db *db);
 int64_t db_changes(struct db *db);
 /* False when a failure has ended the transaction under way (full disk, interrupt). */
 bool db_in_transaction(struct db *db);
+/* The first failure in the transaction that is under way or was the last; ERR_OK: none, or one that
+ * whoever gave the statement was told at once. *changes: db_changes() from before that statement, which
+ * may have been given long before it failed (see db_exec); -1: not known. */
+enum err db_failure(struct db *db, int64_t *changes);
 /* Is a transaction under way that db_begin_write() began? */
 bool db_is_writing(const struct db *db);
 /* Grows with each time that the connection is made anew: the server may be another one then. */
@@ -127,12 +131,20 @@ struct str db_text(struct db_rows *rows, int column); /* NULL: STR_NULL */
 struct str db_blob(struct db_rows *rows, int column);
 struct uuid db_uuid(struct db_rows *rows, int column); /* NULL: zero */
 
-/* A statement without rows; *changed may be NULL. */
+/* A statement without rows. *changed: how many rows it changed; with NULL, in a transaction that writes,
+ * nobody may wait for it on a database server: then its failure is told by a later call, at the latest by
+ * db_commit(), and db_changes() counts it as one row. */
 enum err db_exec(struct db *db, int query, const struct db_val *args, size_t count,
                  int64_t *changed) CHECKED;
 /* The first column of the first row. No row: *found = false, *out = 0. found may be NULL. */
 enum err db_get_int(struct db *db, int query, const struct db_val *args, size_t count, int64_t *out,
                     bool *found) CHECKED;
+
+/* In a transaction: db_query() will soon be asked this, with the same arguments, none of them a text.
+ * A database server is asked at once, along with whatever is waited for first, so that several questions
+ * cost one wait. It changes nothing else: what is written in between makes it void, and a failure is told
+ * to whoever asks next. */
+void db_foresee(struct db *db, int query, const struct db_val *args, size_t count);
 
 /* Many rows into one table, by the engine's fastest way; in a transaction that writes, and with no other
  * statement on the connection until the end:

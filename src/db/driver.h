@@ -16,6 +16,11 @@ struct db_driver {
     enum err (*prepare)(struct db *db, int query); /* options.queries.text, expanded */
     enum err (*query)(struct db *db, int query, const struct db_val *args, size_t count,
                       struct db_rows *rows);
+    /* Of a statement whose outcome nobody waits for: a later call may tell that it failed, at the
+     * latest that of commit. NULL: as query. */
+    enum err (*exec)(struct db *db, int query, const struct db_val *args, size_t count);
+    void (*foresee)(struct db *db, int query, const struct db_val *args,
+                    size_t count); /* or NULL */
     bool (*next)(struct db_rows *rows);
     enum err (*end)(struct db_rows *rows);
     bool (*is_null)(struct db_rows *rows, int column);
@@ -32,6 +37,8 @@ struct db_driver {
     enum err (*load_begin)(struct db_load *load);
     enum err (*load_row)(struct db_load *load, const struct db_val *values, size_t count);
     enum err (*load_end)(struct db_load *load, enum err e);
+    /* db_failure(); NULL: each statement tells its own failure. */
+    enum err (*failure)(struct db *db, int64_t *changes);
     enum err (*script)(struct db *db, const char *sql, struct arena *a, struct str *problem);
 };
 

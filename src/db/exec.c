@@ -258,6 +258,7 @@ static bool run_one(struct writer *writer, struct work *work)
 {
     struct db *db = writer->db;
     int64_t before = written(db);
+    work->order = (uint64_t)db_changes(db);
     work->result = work->run(work, db);
     writer->was_ended = !db_in_transaction(db);
     return !writer->was_ended && (work->result == ERR_OK || written(db) == before);
@@ -281,24 +282,48 @@ static enum err begin(struct writer *writer)
     return db_begin_write(db);
 }
 
+/* Whose statement ended the transaction, if that is known; `last` was the last to run, but nobody may
+ * have waited for a statement of one before. That one gets its failure. */
+static struct work *find_culprit(struct db *db, struct work *list, const struct work *last)
+{
+    int64_t at;
+    struct work *found = list;
+    enum err e = db_failure(db, &at);
+    if (e == ERR_OK || at < 0) {
+        return NULL;
+    }
+    while (found != last && found->next->order <= (uint64_t)at) {
+        found = found->next;
+    }
+    if (found != last || found->result == ERR_OK) {
+        found->result = e;
+    }
+    return found;
+}
+
 /* One transaction for the whole list. If nothing of it is stored, either the failure is returned,
  * or *culprit is the work that could not stay (its own result says why). */
 static enum err run_batch(struct writer *writer, struct work *list, struct work **culprit)
 {
     const struct exec_options *options = &writer->exec->options;
     struct db *db = writer->db;
+    struct work *last = NULL;
     *culprit = NULL;
     enum err e = begin(writer);
     if (e == ERR_OK && writer->shard != EXEC_ANY_SHARD) {
         e = options->hold(db, writer->shard);
     }
     for (struct work *w = list; w != NULL && e == ERR_OK && *culprit == NULL; w = w->next) {
+        last = w;
         if (!run_one(writer, w)) {
-            *culprit = w;
+            struct work *found = find_culprit(db, list, w);
+            *culprit = found != NULL ? found : w;
         }
     }
     if (e == ERR_OK && *culprit == NULL) {
         e = db_commit(db);
+        *culprit = e != ERR_OK ? find_culprit(db, list, last) : NULL;
+        writer->was_ended = *culprit != NULL;
         if (e == ERR_OK && options->committed != NULL) {
             options->committed(db_stamps(db), options->context);
         }
@@ -359,19 +384,34 @@ static struct work *without(struct work *list, const struct work *one)
     return list;
 }
 
-/* Each in a transaction of its own. */
+/* A server ends a transaction for each failure: for a row that somebody has just written in another
+ * shard, or since two waited for each other. Who runs again meets neither. */
+static bool may_run_again(const struct writer *writer)
+{
+    return writer->was_ended && !db_is_embedded(writer->db);
+}
+
+/* In a transaction of its own, `runs` times at most. */
+static void run_alone(struct writer *writer, struct work *work, int runs)
+{
+    struct work *culprit;
+    enum err e;
+    work->next = NULL;
+    do {
+        e = run_batch(writer, work, &culprit);
+    } while (--runs > 0 && culprit != NULL && may_run_again(writer));
+    if (culprit != NULL) {
+        finish_culprit(work);
+    } else {
+        finish(work, e);
+    }
+}
+
 static void run_apart(struct writer *writer, struct work *list)
 {
     while (list != NULL) {
         struct work *next = list->next;
-        struct work *culprit;
-        list->next = NULL;
-        enum err e = run_batch(writer, list, &culprit);
-        if (culprit != NULL) {
-            finish_culprit(culprit);
-        } else {
-            finish(list, e);
-        }
+        run_alone(writer, list, 2);
         list = next;
     }
 }
@@ -399,14 +439,12 @@ static void run_list(struct writer *writer, struct work *list)
         atomic_fetch_add(&exec->failed_batches, 1);
         log_warning("batch undone by a request that wrote before it failed code=%s",
                     err_code(culprit->result));
-        if (writer->was_ended && !db_is_embedded(writer->db)) {
-            /* A server ends a transaction for each failure: here by a row that somebody has just
-             * written in another shard, or since two waited for each other. */
-            run_apart(writer, list);
-            return;
-        }
         list = without(list, culprit);
-        finish_culprit(culprit);
+        if (may_run_again(writer)) {
+            run_alone(writer, culprit, 1);
+        } else {
+            finish_culprit(culprit);
+        }
     }
 }
 

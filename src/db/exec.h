@@ -37,7 +37,7 @@ struct work {
     void *context;   /* of who made it */
     int shard;       /* for exec_write: that writes in it only, or EXEC_ANY_SHARD */
     uint64_t turn;   /* for pools: whose it is, such as a hash of the client's address */
-    uint64_t order;  /* the executor's own */
+    uint64_t order;  /* the executor's own: in a pool's queue; for writes db_changes() before it */
 };
 
 enum { EXEC_ANY_SHARD = -1 };

@@ -1,6 +1,12 @@
 /* PostgreSQL through libpq: statements are prepared once on each connection, parameters and results are
  * binary (https://www.postgresql.org/docs/15/protocol.html), a result is read whole.
  *
+ * Statements whose outcome nobody waits for are queued in libpq's pipeline, and go out with the next one
+ * whose rows are wanted (https://www.postgresql.org/docs/15/libpq-pipeline-mode.html): BEGIN with the
+ * first, what a message writes with the next message's questions or with COMMIT. A Sync follows each of
+ * which we wait, so that what was sent before has been read as well. The end of a transaction that reads
+ * is sent and not waited for.
+ *
  * A transaction that writes is READ COMMITTED: whoever writes in a shard holds its counter, and sees
  * all that was committed before. One that reads is a snapshot, REPEATABLE READ. A statement that fails
  * ends its transaction (db_in_transaction() is false then).
@@ -8,9 +14,9 @@
  * A connection that is lost fails what is under way with ERR_UNAVAILABLE (amid a COMMIT with
  * ERR_OUTCOME_UNKNOWN). The next transaction connects again, and while the server cannot be reached it
  * fails at once, with a try every now and then. */
-#include <endian.h>
 #include <inttypes.h>
 #include <libpq-fe.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,29 +24,17 @@
 #include "base/log.h"
 #include "db/driver.h"
 #include "db/postgres_copy.h"
+#include "db/postgres_values.h"
 
 enum {
-    PARAMETERS_MAX = 32,
+    FLIGHTS_MAX = 256, /* with their results they fit into the socket's buffers: nobody blocks */
+    TIMEOUT_STEP_MS = 100,
+    FORESEEN_MAX = 32,
+    FORESEEN_ARGS_MAX = 6,
     CONNECT_TIMEOUT_S = 3,
     RETRY_FIRST_MS = 100,
     RETRY_MAX_MS = 3000,
 };
-
-/* Object ids of types (pg_type.dat); they are the same in every database. */
-enum {
-    OID_BOOL = 16,
-    OID_BYTEA = 17,
-    OID_INT8 = 20,
-    OID_INT2 = 21,
-    OID_INT4 = 23,
-    OID_UNUSED = 18, /* "char" */
-    OID_TEXT = 25,
-    OID_TIMESTAMPTZ = 1184,
-    OID_UUID = 2950,
-};
-
-/* Microseconds from 1970 to 2000, where PostgreSQL's times begin. */
-static const int64_t epoch_us = INT64_C(946684800) * 1000000;
 
 struct statement {
     bool is_prepared; /* on the present connection */
@@ -48,10 +42,41 @@ struct statement {
     Oid types[PARAMETERS_MAX];
 };
 
+/* A command that is sent, or stands in libpq's buffer, and whose result has not been read. */
+struct flight {
+    const char *what;
+    int64_t changes; /* before it */
+    bool is_counted; /* its rows are still to be added to the changes */
+    bool is_end;     /* of a transaction of which nothing depends any more */
+    int foreseen;    /* which; -1: none, or not wanted any more */
+};
+
+/* A question that was sent before it was asked. */
+struct foreseen {
+    int query;
+    size_t count;
+    struct db_val args[FORESEEN_ARGS_MAX];
+    PGresult *result; /* NULL: under way, or taken */
+    bool is_taken;
+};
+
+enum state { OUTSIDE, INSIDE, FAILED };
+
 struct session {
     char *url;
-    int64_t changes;
-    int64_t changed;  /* rows of the last statement */
+    int64_t changes; /* a statement that is queued counts as one row */
+    int64_t changed; /* rows of the last statement that was waited for */
+    enum state state;
+    bool is_writing;    /* what begin() was asked for */
+    enum err failure;   /* of the transaction under way, or of the one before: the first one */
+    int64_t failed_at;  /* the changes before the statement that failed; -1: not known */
+    int64_t timeout_ms; /* the session's statement_timeout */
+    struct flight flights[FLIGHTS_MAX];
+    int sent;   /* of them */
+    int landed; /* of those: their results have been read */
+    int syncs;  /* that have not been answered */
+    struct foreseen foreseen[FORESEEN_MAX];
+    int foreseen_count;
     int64_t retry_us; /* steady clock: no sooner is it tried to connect again; 0: at once */
     int64_t retry_ms;
     struct statement statements[]; /* options.queries.count of them */
@@ -62,6 +87,8 @@ struct result {
     PGresult *rows;
     int at;
 };
+
+static void forget_foreseen(struct session *session);
 
 static PGconn *connection_of(struct db *db)
 {
@@ -111,14 +138,12 @@ static enum err classify(struct db *db, const PGresult *result, const char *what
 }
 
 /* Of statements whose rows do not matter; more than one with ';' between them. */
-static enum err run(struct db *db, const char *sql, const char *want)
+static enum err run(struct db *db, const char *sql)
 {
     PGresult *result = PQexec(connection_of(db), sql);
     enum err e = ERR_OK;
     if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK) {
         e = classify(db, result, sql);
-    } else if (want != NULL && strcmp(PQcmdStatus(result), want) != 0) {
-        e = ERR_INTERNAL; /* COMMIT of a transaction that had failed */
     }
     PQclear(result);
     return e;
@@ -132,15 +157,34 @@ static void say_nothing(void *context, const PGresult *result)
     (void)result;
 }
 
+/* Where transactions begin and end. */
+static const struct {
+    const char *name;
+    const char *text;
+} bounds[] = {
+    {"read", "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"},
+    {"write", "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"},
+    {"commit", "COMMIT"},
+    {"rollback", "ROLLBACK"},
+};
+
 /* Times are UTC; a commit is on disk when it returns, whatever the server's default. */
 static enum err set_up(struct db *db)
 {
     char sql[256];
     snprintf(sql, sizeof(sql),
              "SET client_encoding TO 'UTF8'; SET timezone TO 'UTC'; SET lock_timeout TO %" PRId64
-             "; SET synchronous_commit TO on; SET default_transaction_read_only TO %s",
+             "; SET statement_timeout TO 0; SET synchronous_commit TO on"
+             "; SET default_transaction_read_only TO %s",
              db->options.busy_timeout_ms, db->options.read_only ? "on" : "off");
-    return run(db, sql, NULL);
+    enum err e = run(db, sql);
+    for (size_t i = 0; i < COUNT_OF(bounds) && e == ERR_OK; i++) {
+        PGresult *result = PQprepare(connection_of(db), bounds[i].name, bounds[i].text, 0, NULL);
+        e = PQresultStatus(result) == PGRES_COMMAND_OK ? ERR_OK
+                                                       : classify(db, result, bounds[i].name);
+        PQclear(result);
+    }
+    return e;
 }
 
 /* What durability rests on, and no client can ask for. */
@@ -165,9 +209,9 @@ static void warn_if_unsafe(struct db *db)
 static enum err claim(struct db *db)
 {
     if (db->options.writes_steadily) {
-        return run(db, "SELECT pg_advisory_lock_shared(7165063302)", NULL);
+        return run(db, "SELECT pg_advisory_lock_shared(7165063302)");
     }
-    return db->options.alone ? run(db, "SELECT pg_advisory_lock(7165063302)", NULL) : ERR_OK;
+    return db->options.alone ? run(db, "SELECT pg_advisory_lock(7165063302)") : ERR_OK;
 }
 
 static enum err connect_now(struct db *db)
@@ -182,6 +226,9 @@ static enum err connect_now(struct db *db)
     for (size_t i = 0; i < db->options.queries.count; i++) {
         session->statements[i].is_prepared = false;
     }
+    session->state = OUTSIDE;
+    session->timeout_ms = 0;
+    session->sent = session->landed = session->syncs = 0;
     if (PQstatus(connection_of(db)) != CONNECTION_OK) {
         return classify(db, NULL, "connect");
     }
@@ -245,9 +292,165 @@ static void postgres_close(struct db *db)
     struct session *session = db->prepared;
     PQfinish(connection_of(db));
     if (session != NULL) {
+        forget_foreseen(session);
         free(session->url);
         free(session);
     }
+}
+
+/* --- the pipeline --------------------------------------------------------------------------- */
+
+static void count_changes(struct session *session, PGresult *result)
+{
+    int64_t n = 0;
+    bool is_select = begins(PQcmdStatus(result), "SELECT");
+    if (!is_select && str_to_i64(str_of(PQcmdTuples(result)), &n)) {
+        session->changes += n;
+    }
+    session->changed = n;
+}
+
+static void note_failure(struct session *session, enum err e, int64_t at)
+{
+    if (session->failure == ERR_OK) {
+        session->failure = e;
+        session->failed_at = at;
+    }
+    if (session->state == INSIDE) {
+        session->state = FAILED;
+    }
+}
+
+/* What was foreseen holds until something is written: then it is asked again. */
+static void forget_foreseen(struct session *session)
+{
+    for (int i = 0; i < session->foreseen_count; i++) {
+        PQclear(session->foreseen[i].result);
+    }
+    for (int i = session->landed; i < session->sent; i++) {
+        session->flights[i].foreseen = -1;
+    }
+    session->foreseen_count = 0;
+}
+
+/* The result of the oldest command; true: it is kept. What comes behind one that failed has not been
+ * run. */
+static bool land(struct db *db, PGresult *result)
+{
+    struct session *session = db->prepared;
+    const struct flight *flight = &session->flights[session->landed++];
+    ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
+        if (flight->is_counted) {
+            count_changes(session, result);
+        }
+        if (flight->foreseen >= 0) {
+            session->foreseen[flight->foreseen].result = result;
+            return true;
+        }
+    } else if (status != PGRES_PIPELINE_ABORTED) {
+        enum err e = classify(db, result, flight->what);
+        if (!flight->is_end) {
+            note_failure(session, e, flight->changes);
+        }
+    }
+    return false;
+}
+
+/* Sends what is queued and reads all results. *last, which may be NULL: that of the last command, to
+ * be cleared by the caller. The failure of the transaction, or of what was asked outside of one. */
+static enum err settle(struct db *db, PGresult **last)
+{
+    struct session *session = db->prepared;
+    PGconn *connection = connection_of(db);
+    bool is_over = PQpipelineSync(connection) != 1;
+    bool was_null = false; /* one stands behind each command's result, two nowhere */
+    session->syncs++;
+    while (!is_over && session->syncs > 0) {
+        PGresult *result = PQgetResult(connection);
+        bool is_kept = false;
+        if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+            session->syncs--;
+        } else if (result != NULL && session->landed < session->sent) {
+            is_kept = land(db, result);
+            if (last != NULL && session->landed == session->sent) {
+                *last = result;
+                is_kept = true;
+            }
+        }
+        is_over = result == NULL && (was_null || PQstatus(connection) != CONNECTION_OK);
+        was_null = result == NULL;
+        PQclear(is_kept ? NULL : result);
+    }
+    if (session->syncs > 0) {
+        forget_foreseen(session);
+        note_failure(session, classify(db, NULL, "pipeline"), -1);
+        PQfinish(connection);
+        db->handle = NULL;
+    }
+    session->sent = session->landed = session->syncs = 0;
+    return session->failure;
+}
+
+/* Room for one more command, which must be sent now. */
+static enum err prepare_flight(struct db *db, const char *what, bool is_counted)
+{
+    struct session *session = db->prepared;
+    enum err e = ERR_OK;
+    if (PQpipelineStatus(connection_of(db)) == PQ_PIPELINE_OFF) {
+        (void)PQenterPipelineMode(connection_of(db));
+    }
+    if (session->sent == FLIGHTS_MAX) {
+        e = settle(db, NULL);
+    }
+    if (e == ERR_OK) {
+        session->flights[session->sent++] = (struct flight){
+            .what = what, .changes = session->changes, .is_counted = is_counted, .foreseen = -1};
+    }
+    return e;
+}
+
+/* `is_sent`: what libpq said. */
+static enum err take_off(struct db *db, int is_sent)
+{
+    struct session *session = db->prepared;
+    if (is_sent == 1) {
+        return ERR_OK;
+    }
+    session->sent--;
+    note_failure(session, classify(db, NULL, session->flights[session->sent].what), -1);
+    return session->failure;
+}
+
+static enum err queue_bound(struct db *db, const char *name, bool is_end)
+{
+    struct session *session = db->prepared;
+    enum err e = prepare_flight(db, name, false);
+    if (e == ERR_OK) {
+        session->flights[session->sent - 1] =
+            (struct flight){.what = name, .changes = -1, .is_end = is_end, .foreseen = -1};
+        e = take_off(db, PQsendQueryPrepared(connection_of(db), name, 0, NULL, NULL, NULL, 1));
+    }
+    return e;
+}
+
+/* Sends what is queued; its results are read with the next ones. */
+static void send_off(struct db *db)
+{
+    struct session *session = db->prepared;
+    session->syncs += PQpipelineSync(connection_of(db)); /* if it is lost the next one finds out */
+}
+
+/* For what libpq does not do in a pipeline. */
+static enum err leave_pipeline(struct db *db)
+{
+    struct session *session = db->prepared;
+    enum err e = ERR_OK;
+    if (PQpipelineStatus(connection_of(db)) != PQ_PIPELINE_OFF) {
+        e = session->sent > 0 || session->syncs > 0 ? settle(db, NULL) : ERR_OK;
+        (void)PQexitPipelineMode(connection_of(db));
+    }
+    return e;
 }
 
 /* --- statements ---------------------------------------------------------------------------- */
@@ -264,7 +467,7 @@ static void find_unused(const char *sql, struct statement *statement)
 {
     statement->parameter_count = 0;
     for (int i = 0; i < PARAMETERS_MAX; i++) {
-        statement->types[i] = OID_UNUSED;
+        statement->types[i] = POSTGRES_UNUSED;
     }
     for (const char *at = strchr(sql, '$'); at != NULL; at = strchr(at + 1, '$')) {
         int number = atoi(at + 1);
@@ -276,123 +479,65 @@ static void find_unused(const char *sql, struct statement *statement)
     }
 }
 
-/* The types that the server found for the others. */
-static enum err describe(struct db *db, const char *name, struct statement *statement)
+/* Asks for the statement, and for the types that the server found for the other parameters. */
+static enum err send_prepare(struct db *db, int query, PGresult **described)
 {
-    PGresult *result = PQdescribePrepared(connection_of(db), name);
-    enum err e = ERR_OK;
-    if (PQresultStatus(result) != PGRES_COMMAND_OK ||
-        PQnparams(result) != statement->parameter_count) {
-        e = classify(db, result, name);
+    const struct session *session = db->prepared;
+    const struct statement *statement = &session->statements[query];
+    const char *what = db->options.queries.name[query];
+    char name[16];
+    enum err e = prepare_flight(db, what, false);
+    if (e == ERR_OK) {
+        e = take_off(db, PQsendPrepare(connection_of(db), name_of(query, name), db->texts[query],
+                                       statement->parameter_count, statement->types));
     }
-    for (int i = 0; e == ERR_OK && i < statement->parameter_count; i++) {
-        statement->types[i] = PQparamtype(result, i);
+    if (e == ERR_OK) {
+        e = prepare_flight(db, what, false);
     }
-    PQclear(result);
-    return e;
+    if (e == ERR_OK) {
+        e = take_off(db, PQsendDescribePrepared(connection_of(db), name));
+    }
+    return e == ERR_OK ? settle(db, described) : e;
+}
+
+/* Where a transaction has failed nothing more is asked; outside, each statement is for itself. */
+static enum err go_on(struct session *session)
+{
+    if (session->state == FAILED) {
+        return session->failure;
+    }
+    if (session->state == OUTSIDE) {
+        session->failure = ERR_OK;
+        session->failed_at = -1;
+    }
+    return ERR_OK;
 }
 
 static enum err postgres_prepare(struct db *db, int query)
 {
     struct session *session = db->prepared;
     struct statement *statement = &session->statements[query];
-    char name[16];
+    PGresult *result = NULL;
     if (statement->is_prepared) {
         return ERR_OK;
     }
     find_unused(db->texts[query], statement);
-    PGresult *result = PQprepare(connection_of(db), name_of(query, name), db->texts[query],
-                                 statement->parameter_count, statement->types);
-    enum err e = PQresultStatus(result) == PGRES_COMMAND_OK
-                     ? describe(db, name, statement)
-                     : classify(db, result, db->options.queries.name[query]);
+    enum err e = go_on(session);
+    if (e == ERR_OK) {
+        e = send_prepare(db, query, &result);
+    }
+    if (e == ERR_OK && PQnparams(result) != statement->parameter_count) {
+        e = ERR_INTERNAL;
+    }
+    for (int i = 0; e == ERR_OK && i < statement->parameter_count; i++) {
+        statement->types[i] = PQparamtype(result, i);
+    }
     PQclear(result);
     statement->is_prepared = e == ERR_OK;
     return e;
 }
 
 /* --- values -------------------------------------------------------------------------------- */
-
-/* The parameters of one execution; numbers in network order stand in `fixed`. */
-struct parameters {
-    const char *values[PARAMETERS_MAX];
-    int sizes[PARAMETERS_MAX];
-    int formats[PARAMETERS_MAX];
-    uint64_t fixed[PARAMETERS_MAX];
-};
-
-/* What is beyond PostgreSQL's times is infinitely early or late. */
-int64_t postgres_time(int64_t us)
-{
-    if (us > INT64_MAX - epoch_us || us < INT64_MIN + epoch_us) {
-        return us > 0 ? INT64_MAX : INT64_MIN;
-    }
-    return us - epoch_us;
-}
-
-static int64_t from_postgres_time(int64_t us)
-{
-    return us == INT64_MAX || us == INT64_MIN ? us : us + epoch_us;
-}
-
-static void bind_number(struct parameters *p, int i, int64_t n, Oid type)
-{
-    char *to = (char *)&p->fixed[i];
-    p->values[i] = to;
-    if (type == OID_BOOL) {
-        to[0] = n != 0;
-        p->sizes[i] = 1;
-    } else if (type == OID_INT2) {
-        uint16_t wire = htobe16((uint16_t)n);
-        memcpy(to, &wire, sizeof(wire));
-        p->sizes[i] = sizeof(wire);
-    } else if (type == OID_INT4) {
-        uint32_t wire = htobe32((uint32_t)n);
-        memcpy(to, &wire, sizeof(wire));
-        p->sizes[i] = sizeof(wire);
-    } else {
-        uint64_t wire = htobe64((uint64_t)(type == OID_TIMESTAMPTZ ? postgres_time(n) : n));
-        memcpy(to, &wire, sizeof(wire));
-        p->sizes[i] = sizeof(wire);
-    }
-}
-
-/* False: the server wants another type. */
-static bool bind(struct parameters *p, int i, const struct db_val *value, Oid type)
-{
-    bool number = type == OID_BOOL || type == OID_INT2 || type == OID_INT4 || type == OID_INT8 ||
-                  type == OID_TIMESTAMPTZ;
-    p->formats[i] = 1;
-    if (type == OID_UNUSED) {
-        p->values[i] = NULL;
-        return true;
-    }
-    switch (value->type) {
-    case DB_NULL: p->values[i] = NULL; return true;
-    case DB_INT:
-    case DB_BOOL:
-    case DB_TIME: bind_number(p, i, value->i, type); return number;
-    case DB_UUID:
-        p->values[i] = (const char *)value->id.b;
-        p->sizes[i] = sizeof(value->id.b);
-        return type == OID_UUID;
-    case DB_TEXT:
-    case DB_BLOB:
-        p->values[i] = value->s.n > 0 ? value->s.p : "";
-        p->sizes[i] = (int)value->s.n;
-        return type == (value->type == DB_TEXT ? OID_TEXT : OID_BYTEA);
-    }
-    return false;
-}
-
-static int64_t read_number(const char *from, int n)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < n; i++) {
-        value = value << 8 | (unsigned char)from[i];
-    }
-    return n == 2 ? (int16_t)value : n == 4 ? (int32_t)value : (int64_t)value;
-}
 
 static bool postgres_is_null(struct db_rows *rows, int column)
 {
@@ -406,9 +551,9 @@ static int64_t postgres_get_int(struct db_rows *rows, int column)
     if (postgres_is_null(rows, column)) {
         return 0;
     }
-    int64_t n = read_number(PQgetvalue(result->rows, result->at, column),
-                            PQgetlength(result->rows, result->at, column));
-    return PQftype(result->rows, column) == OID_TIMESTAMPTZ ? from_postgres_time(n) : n;
+    return postgres_read_number(PQgetvalue(result->rows, result->at, column),
+                                PQgetlength(result->rows, result->at, column),
+                                PQftype(result->rows, column));
 }
 
 static struct str postgres_get_bytes(struct db_rows *rows, int column)
@@ -423,64 +568,165 @@ static struct str postgres_get_bytes(struct db_rows *rows, int column)
 
 /* --- rows ---------------------------------------------------------------------------------- */
 
-static void count_changes(struct db *db, PGresult *result)
-{
-    struct session *session = db->prepared;
-    int64_t n = 0;
-    bool is_select = begins(PQcmdStatus(result), "SELECT");
-    if (!is_select && str_to_i64(str_of(PQcmdTuples(result)), &n)) {
-        session->changes += n;
-    }
-    session->changed = n;
-}
-
-static enum err execute(struct db *db, int query, const struct parameters *p, PGresult **out)
+static enum err bind_all(struct db *db, int query, const struct db_val *args, size_t count,
+                         struct postgres_parameters *p)
 {
     const struct session *session = db->prepared;
+    const struct statement *statement = &session->statements[query];
+    for (int i = 0; i < statement->parameter_count; i++) {
+        const struct db_val absent = V_NULL;
+        const struct db_val *value = (size_t)i < count ? &args[i] : &absent;
+        if (!postgres_bind(p, i, value, statement->types[i])) {
+            log_error("parameter %d has another type (oid %u) query=%s", i + 1, statement->types[i],
+                      db->options.queries.name[query]);
+            return ERR_INTERNAL;
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err queue(struct db *db, int query, const struct db_val *args, size_t count,
+                      bool is_counted)
+{
+    struct postgres_parameters p;
     char name[16];
-    PGresult *result = PQexecPrepared(connection_of(db), name_of(query, name),
-                                      session->statements[query].parameter_count, p->values,
-                                      p->sizes, p->formats, 1);
-    ExecStatusType status = PQresultStatus(result);
-    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
-        enum err e = classify(db, result, db->options.queries.name[query]);
-        PQclear(result);
+    struct session *session = db->prepared;
+    enum err e = go_on(session);
+    if (e == ERR_OK) {
+        e = postgres_prepare(db, query);
+    }
+    if (e == ERR_OK) {
+        e = bind_all(db, query, args, count, &p);
+    }
+    if (e == ERR_OK) {
+        e = prepare_flight(db, db->options.queries.name[query], is_counted);
+    }
+    if (e == ERR_OK) {
+        e = take_off(db, PQsendQueryPrepared(connection_of(db), name_of(query, name),
+                                             session->statements[query].parameter_count, p.values,
+                                             p.sizes, p.formats, 1));
+    }
+    return e;
+}
+
+/* --- what is foreseen ----------------------------------------------------------------------- */
+
+static bool is_same(const struct db_val *a, const struct db_val *b)
+{
+    if (a->type != b->type || a->type == DB_NULL) {
+        return a->type == b->type;
+    }
+    return a->type == DB_UUID ? uuid_eq(a->id, b->id) : a->i == b->i;
+}
+
+/* Texts and blobs are of somebody who may be gone when it is asked. */
+static bool is_fit(const struct db_val *args, size_t count)
+{
+    bool fit = count <= FORESEEN_ARGS_MAX;
+    for (size_t i = 0; fit && i < count; i++) {
+        fit = args[i].type != DB_TEXT && args[i].type != DB_BLOB;
+    }
+    return fit;
+}
+
+static struct foreseen *find_foreseen(struct session *session, int query, const struct db_val *args,
+                                      size_t count)
+{
+    for (int i = 0; i < session->foreseen_count; i++) {
+        struct foreseen *f = &session->foreseen[i];
+        bool same = !f->is_taken && f->query == query && f->count == count;
+        for (size_t k = 0; same && k < count; k++) {
+            same = is_same(&f->args[k], &args[k]);
+        }
+        if (same) {
+            return f;
+        }
+    }
+    return NULL;
+}
+
+static void postgres_foresee(struct db *db, int query, const struct db_val *args, size_t count)
+{
+    struct session *session = db->prepared;
+    if (session->state != INSIDE || !is_fit(args, count) ||
+        session->foreseen_count == FORESEEN_MAX ||
+        find_foreseen(session, query, args, count) != NULL ||
+        queue(db, query, args, count, false) != ERR_OK) {
+        return; /* it is asked when it is asked, and fails then */
+    }
+    struct foreseen *f = &session->foreseen[session->foreseen_count];
+    *f = (struct foreseen){.query = query, .count = count};
+    memcpy(f->args, args, count * sizeof(*args));
+    session->flights[session->sent - 1].foreseen = session->foreseen_count++;
+}
+
+/* *out stays NULL if it was not foreseen. */
+static enum err take_foreseen(struct db *db, int query, const struct db_val *args, size_t count,
+                              PGresult **out)
+{
+    struct session *session = db->prepared;
+    struct foreseen *f = is_fit(args, count) ? find_foreseen(session, query, args, count) : NULL;
+    if (f == NULL) {
+        return ERR_OK;
+    }
+    enum err e = f->result == NULL ? settle(db, NULL) : ERR_OK;
+    *out = f->result;
+    f->result = NULL;
+    f->is_taken = true;
+    return e;
+}
+
+/* --- asking --------------------------------------------------------------------------------- */
+
+static enum err ask(struct db *db, int query, const struct db_val *args, size_t count,
+                    PGresult **out)
+{
+    struct session *session = db->prepared;
+    int64_t before = session->changes;
+    enum err e = take_foreseen(db, query, args, count, out);
+    if (e != ERR_OK || *out != NULL) {
         return e;
     }
-    count_changes(db, result);
-    *out = result;
-    return ERR_OK;
+    e = queue(db, query, args, count, true);
+    if (e == ERR_OK) {
+        e = settle(db, out);
+    }
+    if (session->changes != before) {
+        forget_foreseen(session);
+    }
+    return e;
 }
 
 static enum err postgres_query(struct db *db, int query, const struct db_val *args, size_t count,
                                struct db_rows *rows)
 {
-    struct parameters p;
-    struct result *result;
     PGresult *found = NULL;
-    const struct session *session = db->prepared;
-    const struct statement *statement = &session->statements[query];
-    enum err e = postgres_prepare(db, query);
-    for (int i = 0; e == ERR_OK && i < statement->parameter_count; i++) {
-        const struct db_val absent = V_NULL;
-        const struct db_val *value = (size_t)i < count ? &args[i] : &absent;
-        if (!bind(&p, i, value, statement->types[i])) {
-            log_error("parameter %d has another type (oid %u) query=%s", i + 1, statement->types[i],
-                      db->options.queries.name[query]);
-            e = ERR_INTERNAL;
-        }
-    }
-    if (e == ERR_OK) {
-        e = execute(db, query, &p, &found);
-    }
+    enum err e = ask(db, query, args, count, &found);
     if (e != ERR_OK) {
+        PQclear(found);
         rows->failure = e;
         return e;
     }
-    result = mem_alloc(sizeof(*result));
+    struct result *result = mem_alloc(sizeof(*result));
     *result = (struct result){found, -1};
     rows->statement = result;
     return ERR_OK;
+}
+
+/* Outside of a transaction nobody would come back for the outcome. */
+static enum err postgres_exec(struct db *db, int query, const struct db_val *args, size_t count)
+{
+    struct session *session = db->prepared;
+    PGresult *result = NULL;
+    if (session->state == OUTSIDE) {
+        enum err e = ask(db, query, args, count, &result);
+        PQclear(result);
+        return e;
+    }
+    forget_foreseen(session);
+    enum err e = queue(db, query, args, count, false);
+    session->changes += e == ERR_OK ? 1 : 0;
+    return e;
 }
 
 static bool postgres_next(struct db_rows *rows)
@@ -504,54 +750,128 @@ static enum err postgres_end(struct db_rows *rows)
 
 static bool postgres_in_transaction(struct db *db)
 {
-    return PQtransactionStatus(connection_of(db)) == PQTRANS_INTRANS;
+    const struct session *session = db->prepared;
+    return session->state == INSIDE && PQstatus(connection_of(db)) == CONNECTION_OK;
 }
 
+/* In steps, so that the session's setting seldom has to be another one. */
 static int64_t time_left_ms(const struct db *db)
 {
-    int64_t left_ms = (db->deadline_us - clock_steady_us()) / 1000;
-    return db->deadline_us == 0 ? 0 : left_ms > 0 ? left_ms : 1;
+    int64_t left_us = db->deadline_us - clock_steady_us();
+    int64_t steps = (left_us + TIMEOUT_STEP_MS * 1000 - 1) / (TIMEOUT_STEP_MS * 1000);
+    return db->deadline_us == 0 ? 0 : left_us > 0 ? steps * TIMEOUT_STEP_MS : 1;
 }
 
-static enum err postgres_begin(struct db *db, bool for_writing)
+/* A transaction of its own: no rollback takes it back. */
+static enum err set_timeout(struct db *db)
 {
-    char sql[160];
-    enum err e = connect_if_lost(db);
-    if (e != ERR_OK) {
-        return e;
+    struct session *session = db->prepared;
+    int64_t left_ms = time_left_ms(db);
+    char sql[60];
+    if (left_ms == session->timeout_ms) {
+        return ERR_OK;
     }
-    snprintf(sql, sizeof(sql), "BEGIN ISOLATION LEVEL %s; SET LOCAL statement_timeout TO %" PRId64,
-             for_writing ? "READ COMMITTED, READ WRITE" : "REPEATABLE READ, READ ONLY",
-             time_left_ms(db));
-    e = run(db, sql, NULL);
-    if (e == ERR_UNAVAILABLE && PQstatus(connection_of(db)) != CONNECTION_OK) {
-        e = connect_if_lost(db); /* it was lost while nobody used it */
-        return e == ERR_OK ? run(db, sql, NULL) : e;
+    snprintf(sql, sizeof(sql), "SET statement_timeout TO %" PRId64, left_ms);
+    enum err e = prepare_flight(db, "timeout", false);
+    if (e == ERR_OK) {
+        e = take_off(db, PQsendQueryParams(connection_of(db), sql, 0, NULL, NULL, NULL, NULL, 1));
+    }
+    if (e == ERR_OK) {
+        send_off(db);
+        session->timeout_ms = left_ms;
     }
     return e;
 }
 
 static void postgres_rollback(struct db *db)
 {
-    PGTransactionStatusType status = PQtransactionStatus(connection_of(db));
-    if (status == PQTRANS_INTRANS || status == PQTRANS_INERROR) {
-        enum err e = run(db, "ROLLBACK", NULL);
-        if (e != ERR_OK) {
-            log_error("rollback failed code=%s", err_code(e));
-        }
+    struct session *session = db->prepared;
+    if (session->state != OUTSIDE && PQstatus(connection_of(db)) == CONNECTION_OK &&
+        queue_bound(db, "rollback", true) == ERR_OK) {
+        send_off(db);
     }
+    forget_foreseen(session);
+    session->state = OUTSIDE;
+}
+
+static enum err queue_begin(struct db *db)
+{
+    struct session *session = db->prepared;
+    session->failure = ERR_OK;
+    session->failed_at = -1;
+    forget_foreseen(session);
+    enum err e = set_timeout(db);
+    if (e == ERR_OK) {
+        e = queue_bound(db, session->is_writing ? "write" : "read", false);
+    }
+    session->state = e == ERR_OK ? INSIDE : OUTSIDE;
+    return e;
+}
+
+/* A connection that the server has closed meanwhile is not worth asking. */
+static void drop_if_closed(struct db *db)
+{
+    struct pollfd at = {.fd = PQsocket(connection_of(db)), .events = POLLRDHUP};
+    if (at.fd >= 0 && poll(&at, 1, 0) > 0) {
+        PQfinish(connection_of(db));
+        db->handle = NULL;
+    }
+}
+
+static enum err postgres_begin(struct db *db, bool for_writing)
+{
+    struct session *session = db->prepared;
+    postgres_rollback(db); /* of a transaction that failed while it was reading */
+    drop_if_closed(db);
+    enum err e = connect_if_lost(db);
+    session->is_writing = for_writing;
+    return e == ERR_OK ? queue_begin(db) : e;
+}
+
+/* Nothing depends on how a transaction ends that has only read. */
+static enum err end_reading(struct db *db)
+{
+    struct session *session = db->prepared;
+    enum err e = session->state == INSIDE ? queue_bound(db, "commit", true) : session->failure;
+    forget_foreseen(session);
+    if (e == ERR_OK) {
+        send_off(db);
+        session->state = OUTSIDE;
+    } else {
+        postgres_rollback(db);
+    }
+    return e;
 }
 
 static enum err postgres_commit(struct db *db)
 {
-    enum err e = run(db, "COMMIT", "COMMIT");
-    if (e != ERR_OK && PQstatus(connection_of(db)) != CONNECTION_OK) {
-        return db->options.read_only ? ERR_UNAVAILABLE : ERR_OUTCOME_UNKNOWN;
+    struct session *session = db->prepared;
+    PGresult *result = NULL;
+    if (!session->is_writing) {
+        return end_reading(db);
     }
+    enum err e = session->state == INSIDE ? queue_bound(db, "commit", false) : session->failure;
+    if (e == ERR_OK) {
+        e = settle(db, &result);
+        if (e != ERR_OK && PQstatus(connection_of(db)) != CONNECTION_OK) {
+            e = ERR_OUTCOME_UNKNOWN;
+        } else if (e == ERR_OK && strcmp(PQcmdStatus(result), "COMMIT") != 0) {
+            e = ERR_INTERNAL; /* of a transaction that had failed */
+        }
+    }
+    PQclear(result);
     if (e != ERR_OK) {
         postgres_rollback(db);
     }
+    session->state = OUTSIDE;
     return e;
+}
+
+static enum err postgres_failure(struct db *db, int64_t *changes)
+{
+    const struct session *session = db->prepared;
+    *changes = session->failed_at;
+    return session->failure;
 }
 
 static int64_t postgres_changed(struct db *db)
@@ -566,14 +886,28 @@ static int64_t postgres_total_changes(struct db *db)
     return session->changes;
 }
 
+/* Before what is said to libpq in words; a transaction that has failed takes none. */
+static enum err settle_all(struct db *db)
+{
+    struct session *session = db->prepared;
+    enum err e = go_on(session);
+    forget_foreseen(session);
+    return e == ERR_OK ? leave_pipeline(db) : e;
+}
+
 static enum err postgres_script(struct db *db, const char *sql, struct arena *a,
                                 struct str *problem)
 {
+    enum err e = settle_all(db);
+    if (e != ERR_OK) {
+        *problem = STR("The transaction has failed.");
+        return e;
+    }
     PGresult *result = PQexec(connection_of(db), sql);
     ExecStatusType status = PQresultStatus(result);
-    enum err e = ERR_OK;
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY) {
         e = classify(db, result, "script");
+        note_failure(db->prepared, e, -1);
         *problem = arena_copy(a, str_trim(str_of(PQresultErrorMessage(result))));
     }
     PQclear(result);
@@ -584,8 +918,12 @@ static enum err postgres_script(struct db *db, const char *sql, struct arena *a,
 
 static enum err postgres_load_begin(struct db_load *load)
 {
+    enum err e = settle_all(load->db);
+    if (e != ERR_OK) {
+        return e;
+    }
     PGresult *result = copy_begin(connection_of(load->db), load);
-    enum err e = load->state == NULL ? classify(load->db, result, load->table) : ERR_OK;
+    e = load->state == NULL ? classify(load->db, result, load->table) : ERR_OK;
     PQclear(result);
     return e;
 }
@@ -605,7 +943,7 @@ static enum err postgres_load_end(struct db_load *load, enum err e)
         e = classify(load->db, result, load->table);
     }
     if (e == ERR_OK) {
-        count_changes(load->db, result);
+        count_changes(load->db->prepared, result);
     }
     PQclear(result);
     return e;
@@ -651,6 +989,8 @@ const struct db_driver db_postgres = {
     .close = postgres_close,
     .prepare = postgres_prepare,
     .query = postgres_query,
+    .exec = postgres_exec,
+    .foresee = postgres_foresee,
     .next = postgres_next,
     .end = postgres_end,
     .is_null = postgres_is_null,
@@ -665,5 +1005,6 @@ const struct db_driver db_postgres = {
     .load_begin = postgres_load_begin,
     .load_row = postgres_load_row,
     .load_end = postgres_load_end,
+    .failure = postgres_failure,
     .script = postgres_script,
 };

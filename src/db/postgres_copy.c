@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "db/postgres_values.h"
 
 enum {
     SEND_BYTES = 64 * 1024,            /* are sent at once */

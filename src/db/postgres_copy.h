@@ -15,6 +15,3 @@ PGresult *copy_begin(PGconn *connection, struct db_load *load);
 bool copy_row(struct copy *copy, const struct db_val *values, size_t count) CHECKED;
 /* Frees `copy`. `good`: false undoes the rows. The result is the caller's to clear. */
 PGresult *copy_end(struct copy *copy, bool good);
-
-/* Microseconds since 1970 as PostgreSQL counts them; postgres.c has it. */
-int64_t postgres_time(int64_t us);

@@ -46,6 +46,15 @@ static enum err told(struct req *r, enum err e)
     return e == ERR_TOKEN_INVALID ? bad_token(r, "Token is invalid or expired") : e;
 }
 
+/* Once. */
+static void foresee(struct req *r, struct uuid user_id)
+{
+    if (r->reads_surely) {
+        r->route->foresee(r, user_id);
+        r->reads_surely = false;
+    }
+}
+
 static enum err identify_bearer(struct req *r, struct str token)
 {
     struct jwt_claims claims;
@@ -65,6 +74,7 @@ static enum err identify_bearer(struct req *r, struct str token)
         return bad_token(r, "Token has wrong type");
     }
     r->auth_expires_us = claims.exp * US_PER_SECOND;
+    foresee(r, claims.user_id);
     return told(r, chat_identify_jwt(&r->call, &claims, &r->user, &r->session));
 }
 
@@ -205,6 +215,7 @@ enum err identify(struct req *r)
     if (e == ERR_OK) {
         r->call.me = &r->user;
         r->call.session_id = r->session.id;
+        foresee(r, r->user.id); /* who came otherwise than with a JWT is known only now */
     }
     return e;
 }

@@ -145,11 +145,24 @@ static enum err method_not_allowed(struct req *r)
     return ERR_METHOD;
 }
 
+/* What is wrong with the path or the query; told to whom they concern. */
+static enum err check_target(struct req *r)
+{
+    if (r->route == NULL) {
+        return ERR_OK;
+    }
+    enum err e = check_path_ids(r);
+    return e == ERR_OK ? input_read_filters(r) : e;
+}
+
 /* Everything up to the decoded input; r->call.db is in a transaction if the route or the caller's
  * credentials need one. */
 static enum err admit(struct req *r)
 {
     const struct route *access = access_route(r);
+    enum err target = check_target(r);
+    r->reads_surely = target == ERR_OK && r->route != NULL && r->route->db == ROUTE_READ &&
+                      r->route->foresee != NULL;
     enum err e = access->access == ACCESS_IGNORE ? ERR_OK : identify(r);
     if (e == ERR_OK) {
         if (r->call.db != NULL) { /* else nobody has read yet when it was used last */
@@ -167,14 +180,7 @@ static enum err admit(struct req *r)
         options_write(r);
         return ERR_OK;
     }
-    if (r->route == NULL) {
-        return method_not_allowed(r);
-    }
-    e = check_path_ids(r);
-    if (e == ERR_OK) {
-        e = input_read_filters(r);
-    }
-    return e;
+    return r->route == NULL ? method_not_allowed(r) : target;
 }
 
 /* --- object, body, handler ----------------------------------------------------------------- */
@@ -227,6 +233,9 @@ static enum err run_read(struct req *r)
 static enum err run_write(struct req *r)
 {
     bool replayed = false;
+    if (r->route->foresee != NULL && r->call.me != NULL) {
+        r->route->foresee(r, r->call.me->id);
+    }
     enum err e = identify_again(r);
     if (e == ERR_OK) {
         e = authorise(r, r->route->access);

@@ -19,6 +19,7 @@ enum route_db { ROUTE_NONE, ROUTE_READ, ROUTE_WRITE };
 enum throttle_kind { THROTTLE_NORMAL, THROTTLE_NEVER, THROTTLE_LOGIN, THROTTLE_REGISTER };
 
 typedef enum err handler(struct req *r);
+typedef void foresight(struct req *r, struct uuid caller_id);
 
 struct route {
     const char *method; /* NULL ends the list of a resource */
@@ -34,6 +35,9 @@ struct route {
     /* Finds and authorises the object of the path; before the problems of the body are told. */
     handler *object;
     handler *handle;
+    /* Says with db_foresee() what the others will ask, before it is known whether the caller may. A
+     * read's path and query are checked by then, a write's body too. NULL: nothing. */
+    foresight *foresee;
     const struct shape *out; /* NULL: no body */
     int status;              /* of success; a handler may set another */
     const char *media_type;  /* of an answer that is not JSON; Accept may name it. NULL: it is */

@@ -49,6 +49,11 @@ enum err store_conversation_view(struct db *db, struct arena *a, struct uuid id,
     return db_end(&rows, e);
 }
 
+void store_conversation_foresee_view(struct db *db, struct uuid id, struct uuid reader_id)
+{
+    db_foresee(db, Q_CONVERSATION_VIEW, ARGS(V_UUID(id), V_UUID(reader_id)));
+}
+
 static struct str key_bytes(const uint8_t *direct_key)
 {
     return direct_key == NULL ? STR_NULL : str_of_bytes(direct_key, SHA256_SIZE);

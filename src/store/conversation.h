@@ -16,6 +16,8 @@ struct conversation_view {
 enum err store_conversation_view(struct db *db, struct arena *a, struct uuid id,
                                  struct uuid reader_id, struct conversation_view *out, bool *found)
     CHECKED;
+/* store_conversation_view() will be asked; see db_foresee(). */
+void store_conversation_foresee_view(struct db *db, struct uuid id, struct uuid reader_id);
 /* The one-to-one conversation of a pair. */
 enum err store_conversation_direct(struct db *db, const uint8_t direct_key[SHA256_SIZE],
                                    struct uuid *id, bool *found) CHECKED;

@@ -62,6 +62,15 @@ enum err store_message_is_in(struct db *db, struct uuid id, struct uuid conversa
 
 /* --- sending ------------------------------------------------------------------------------ */
 
+void store_message_foresee_add(struct db *db, struct uuid conversation_id, struct uuid sender_id,
+                               struct uuid client_id)
+{
+    if (!uuid_is_zero(client_id)) {
+        db_foresee(db, Q_MESSAGE_SENT_AS, ARGS(V_UUID(sender_id), V_UUID(client_id)));
+    }
+    db_foresee(db, Q_MESSAGE_PLACE, ARGS(V_UUID(conversation_id), V_UUID(sender_id)));
+}
+
 /* Sets seq, rev, sent_at, is_read. Within a conversation each sent_at is later than the one before,
  * also when the clock goes back, so that lists by time and by seq agree. */
 static enum err find_place(struct db *db, int64_t now_us, struct message *m, bool *found)

@@ -23,6 +23,10 @@ enum err store_message_sent_as(struct db *db, struct uuid sender_id, struct uuid
  * written then. */
 enum err store_message_add(struct db *db, int64_t now_us, const uint8_t *fingerprint,
                            struct message *message, bool *added) CHECKED;
+/* store_message_sent_as(), unless client_id is zero, and store_message_add() will be asked; see
+ * db_foresee(). */
+void store_message_foresee_add(struct db *db, struct uuid conversation_id, struct uuid sender_id,
+                               struct uuid client_id);
 /* Is there a message (no tombstone) with that id in the conversation? */
 enum err store_message_is_in(struct db *db, struct uuid id, struct uuid conversation_id,
                              bool *found) CHECKED;

@@ -201,7 +201,7 @@ enum err store_message_count(struct db *db, struct message_plan *plan, int64_t c
 static struct window without_offset(const struct message_plan *plan, struct window w)
 {
     const struct conversation *c = plan->filter->conversation;
-    if (plan->visible != c->last_seq) {
+    if (plan->visible != c->last_seq || w.offset == 0) {
         return w;
     }
     if (w.descending) {
@@ -211,6 +211,15 @@ static struct window without_offset(const struct message_plan *plan, struct wind
     }
     w.offset = 0;
     return w;
+}
+
+void store_message_foresee_list(struct db *db, struct uuid conversation_id, struct uuid reader_id,
+                                bool deleted, const struct window *w)
+{
+    db_foresee(db, w->descending ? Q_MESSAGE_PAGE_DESC : Q_MESSAGE_PAGE_ASC,
+               ARGS(V_UUID(conversation_id), V_INT(w->after.n), V_BOOL(deleted), V_INT(w->limit),
+                    V_INT(w->offset)));
+    store_foresee_read_marks(db, conversation_id, reader_id);
 }
 
 static enum err list_conversation(struct db *db, struct arena *a, const struct message_plan *plan,

@@ -36,6 +36,16 @@ enum err store_read_messages(struct db *db, struct arena *a, int query, const st
     return db_end(&found, e);
 }
 
+/* All of them at once, and how far each conversation is read. */
+static void foresee_companions(struct db *db, struct uuid reader_id, const struct message *rows,
+                               size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        db_foresee(db, Q_MESSAGE_AUTHOR, ARGS(V_UUID(rows[i].sender_id)));
+        store_foresee_read_marks(db, rows[i].conversation_id, reader_id);
+    }
+}
+
 static enum err read_author(struct db *db, struct arena *a, struct uuid id, struct user *out)
 {
     struct db_rows rows;
@@ -73,6 +83,11 @@ struct read_marks {
     int64_t others; /* the least of them */
 };
 
+void store_foresee_read_marks(struct db *db, struct uuid conversation_id, struct uuid reader_id)
+{
+    db_foresee(db, Q_MESSAGE_READ_MARKS, ARGS(V_UUID(conversation_id), V_UUID(reader_id)));
+}
+
 static enum err read_marks(struct db *db, struct uuid conversation_id, struct uuid reader_id,
                            struct read_marks *out)
 {
@@ -108,6 +123,7 @@ enum err store_complete_messages(struct db *db, struct arena *a, struct uuid rea
                                  struct message *rows, size_t count)
 {
     struct read_marks *marks = ARENA_ARRAY(a, struct read_marks, count + 1);
+    foresee_companions(db, reader_id, rows, count);
     enum err e = store_complete_senders(db, a, rows, count);
     for (size_t i = 0; i < count && e == ERR_OK; i++) {
         e = complete_read(db, reader_id, rows, marks, i);

@@ -1,0 +1,240 @@
+"""The server on PostgreSQL, beside pgbench on the same cluster and beside itself on SQLite.
+
+The cluster is made for the run, in a folder of its own, with the settings of production: commits
+are flushed before they are answered. Nobody else's cluster is touched."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import scenarios
+from children import Failure, environment
+from confab import Confab
+from measure import median
+from report import about_rounds, ratios, span, table, values
+from scenarios import READ_CONNECTIONS, WARM_UP
+
+MARKS = "<!-- bench-postgres:begin -->", "<!-- bench-postgres:end -->"
+DEBIAN = Path("/usr/lib/postgresql")  # its programs are in nobody's path
+CONNECTIONS = (8, 16, 64)
+SCALE = 10
+SETTINGS = {"listen_addresses": "", "max_connections": "300", "fsync": "on",
+            "synchronous_commit": "on", "full_page_writes": "on"}
+ALL = ("post", "history")
+
+
+def programs():
+    versions = sorted((path for path in DEBIAN.glob("*/bin/pgbench")),
+                      key=lambda path: float(path.parts[-3]))
+    if not versions:
+        raise Failure("the benchmark needs more: apt-get install postgresql")
+    return versions[-1].parent
+
+
+class Cluster:
+    """Reached by a socket in its folder. Root starts it as the user postgres, whom the folder
+    belongs to then."""
+
+    def __init__(self, children):
+        self.children = children
+        self.programs = programs()
+        self.folder = Path(tempfile.mkdtemp(prefix="confab-bench-pg-"))
+        self.as_user = []
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, "postgres", "postgres")
+            self.as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
+        self.child = None
+        self.log = self.folder / "log"
+
+    def run(self, program, *words):
+        """What it printed."""
+        done = subprocess.run([*self.as_user, self.programs / program, *words], cwd=self.folder,
+                              env=environment(), capture_output=True, text=True, timeout=300)
+        if done.returncode != 0:
+            raise Failure(f"{program} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+        return done.stdout
+
+    def start(self):
+        data = self.folder / "data"
+        self.run("initdb", "-D", str(data), "--username=confab", "--encoding=UTF8",
+                 "--locale=C.UTF-8", "--auth=trust")
+        settings = {**SETTINGS, "unix_socket_directories": self.folder}
+        words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        with open(self.log, "ab") as log:
+            self.child = self.children.start(
+                [*self.as_user, str(self.programs / "postgres"), "-D", str(data), *words],
+                environment(), stdout=log)
+        deadline = time.monotonic() + 30
+        while not self._answers():
+            if self.child.poll() is not None or time.monotonic() > deadline:
+                raise Failure(f"PostgreSQL does not start:\n{self.log.read_text()[-2000:]}")
+            time.sleep(0.1)
+
+    def _answers(self):
+        asked = [self.programs / "pg_isready", "-q", "-h", self.folder]
+        return subprocess.run(asked, env=environment()).returncode == 0
+
+    def create(self, name):
+        """The database's URL."""
+        self.run("createdb", "-h", str(self.folder), "-U", "confab", name)
+        return f"postgres://confab@/{name}?host={self.folder}"
+
+    @property
+    def pids(self):
+        pid = self.child.pid
+        found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [pid, *(int(one) for one in found)]
+
+    def version(self):
+        return self.run("postgres", "--version").split()[2]
+
+    def stop(self):
+        if self.child:
+            self.children.stop(self.child, signal.SIGINT)  # what is connected is not waited for
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Pgbench:
+    """Transactions of one update, one select and one insert, prepared."""
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+        cluster.create("pgbench")
+        self.run("-i", "-q", "-s", str(SCALE))
+
+    def run(self, *words):
+        return self.cluster.run("pgbench", "-h", str(self.cluster.folder), "-U", "confab", *words,
+                                "pgbench")
+
+    def sample(self, connections, seconds):
+        shown = self.run("-n", "-N", "-M", "prepared", "-c", str(connections), "-j", "2",
+                         "-T", str(seconds))
+        rate = re.search(r"^tps = ([0-9.]+)", shown, re.M)
+        latency = re.search(r"^latency average = ([0-9.]+) ms", shown, re.M)
+        if not rate or not latency:
+            raise Failure(f"pgbench gave no result:\n{shown}")
+        return {"rate": float(rate.group(1)), "mean_ms": float(latency.group(1))}
+
+
+def post(bench, cluster):
+    """{connections: rounds}; each round asks pgbench and the server, in turn."""
+    pgbench = Pgbench(cluster)
+    ids = bench.env["CONVERSATIONS"].split(",")
+    scenarios.check_post(bench.server, ids)
+
+    def once(connections, seconds):
+        sample = pgbench.sample(connections, seconds)
+        return {"confab": scenarios.post_sample(bench, ids, connections, seconds, cluster.pids),
+                "pgbench": sample}
+
+    result = {}
+    for connections in CONNECTIONS:
+        bench.tell(f"post, {connections} connections")
+        scenarios.post_sample(bench, ids, connections, WARM_UP, cluster.pids)
+        result[connections] = bench.rounds(lambda n=connections: once(n, bench.seconds))
+    return result
+
+
+def history(bench, on_sqlite, cluster):
+    for one in (bench, on_sqlite):
+        one.full_page(one.history_path + "?page=1")
+
+    def once(seconds):
+        return {"postgres": bench.load("history", READ_CONNECTIONS, seconds, others=cluster.pids),
+                "sqlite": on_sqlite.load("history", READ_CONNECTIONS, seconds)}
+
+    bench.tell("history")
+    once(WARM_UP)
+    return bench.rounds(lambda: once(bench.seconds))
+
+
+def run(options, children, binary, work, tell):
+    """The results, beside what run.py says of the machine."""
+    wanted = options.only or ALL
+    results = {}
+    cluster = Cluster(children)
+    try:
+        tell("cluster, seed")
+        cluster.start()
+        results["postgres"] = cluster.version()
+        benches = [scenarios.Bench(children, server, work, options, tell) for server in (
+            Confab(children, binary, work, "postgres", DATABASE_URL=cluster.create("confab")),
+            Confab(children, binary, work, "sqlite"))][:2 if "history" in wanted else 1]
+        for bench in benches:
+            bench.server.seed()
+            bench.server.start()
+            bench.prepare()
+        cluster.run("vacuumdb", "-h", str(cluster.folder), "-U", "confab", "--analyze", "confab")
+        if "history" in wanted:
+            results["history"] = {"rounds": history(*benches, cluster)}
+        if "post" in wanted:
+            for connections, done in post(benches[0], cluster).items():
+                results[f"post_{connections}"] = {"rounds": done}
+        for bench in benches:
+            bench.server.stop()
+    finally:
+        children.stop_all()
+        cluster.stop()
+    return results
+
+
+# What, in which rounds, whose figure is divided by whose, the bar.
+BARS = [
+    *((f"durable POST, {n} connections, times pgbench's transactions", f"post_{n}", "confab",
+       "pgbench", 1.0 if n == max(CONNECTIONS) else None) for n in CONNECTIONS),
+    ("history page of 20, share of SQLite's rate", "history", "postgres", "sqlite", 0.5),
+]
+RATES = [
+    *((what, n, f"post_{n}", series) for n in CONNECTIONS
+      for what, series in (("durable POST", "confab"), ("pgbench -N", "pgbench"))),
+    ("history page, PostgreSQL", READ_CONNECTIONS, "history", "postgres"),
+    ("history page, SQLite", READ_CONNECTIONS, "history", "sqlite"),
+]
+
+METHOD = """### How PostgreSQL is measured
+
+`bench/run.py --postgres` makes a cluster in a folder of its own (`initdb`, `fsync`,
+`full_page_writes` and `synchronous_commit` on, everything else at its default), reached by its socket, and starts
+the server on it, and another one of the same program on SQLite, each with the data of the other
+benchmarks. `pgbench -N -M prepared -j 2` (one update, one select, one insert a transaction; scale {scale})
+runs on the same cluster, in turn with wrk's POST over as many connections, and the history page
+on PostgreSQL in turn with the one on SQLite. A ratio is the median of the ratios of the rounds. Everything
+shares the machine: the clients, the server and the database. CPU time is the server's alone, without
+the database's.
+"""
+
+
+def markdown(results):
+    shown = [one for one in BARS if one[1] in results]
+    bars = []
+    for what, name, above, below, bar in shown:
+        got = ratios(results[name], above, below, "rate")
+        met = "" if bar is None else "yes" if median(got) >= bar else "**no**"
+        bars.append([what, "for comparison" if bar is None else f"at least {bar}",
+                     span(got, "{:.2f}"), met])
+    about = {**results["machine"], "PostgreSQL": results["postgres"]}
+    return "\n\n".join([
+        table(["machine", ""], [[key, value] for key, value in about.items()], "---"),
+        about_rounds(results, f"medians of {results['runs']} x {results['seconds']} s each"),
+        "### PostgreSQL: targets", table(["target", "bar", "measured", "met"], bars),
+        "### PostgreSQL: rates", _rates(results),
+        METHOD.format(scale=SCALE).rstrip()])
+
+
+def _rates(results):
+    rows = []
+    for what, connections, name, series in RATES:
+        if name in results:
+            one = results[name]["rounds"][0][series]
+            shown = [span(values(results[name], series, field), form) if field in one else ""
+                     for field, form in (("rate", "{:,.0f}"), ("p50_ms", "{:.2f}"),
+                                         ("p99_ms", "{:.2f}"), ("cpu_ms", "{:.4f}"),
+                                         ("group", "{:.0f}"))]
+            rows.append([what, connections, *shown])
+    return table(["what", "connections", "a second", "p50 ms", "p99 ms", "CPU ms each",
+                  "messages a commit"], rows)

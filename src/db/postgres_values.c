@@ -1,0 +1,90 @@
+#include "db/postgres_values.h"
+
+#include <endian.h>
+
+/* Object ids of types (pg_type.dat); they are the same in every database. */
+enum {
+    OID_BOOL = 16,
+    OID_BYTEA = 17,
+    OID_INT8 = 20,
+    OID_INT2 = 21,
+    OID_INT4 = 23,
+    OID_TEXT = 25,
+    OID_TIMESTAMPTZ = 1184,
+    OID_UUID = 2950,
+};
+
+/* Microseconds from 1970 to 2000, where PostgreSQL's times begin. */
+static const int64_t epoch_us = INT64_C(946684800) * 1000000;
+
+int64_t postgres_time(int64_t us)
+{
+    if (us > INT64_MAX - epoch_us || us < INT64_MIN + epoch_us) {
+        return us > 0 ? INT64_MAX : INT64_MIN;
+    }
+    return us - epoch_us;
+}
+
+static int64_t from_postgres_time(int64_t us)
+{
+    return us == INT64_MAX || us == INT64_MIN ? us : us + epoch_us;
+}
+
+static void bind_number(struct postgres_parameters *p, int i, int64_t n, Oid type)
+{
+    char *to = (char *)&p->fixed[i];
+    p->values[i] = to;
+    if (type == OID_BOOL) {
+        to[0] = n != 0;
+        p->sizes[i] = 1;
+    } else if (type == OID_INT2) {
+        uint16_t wire = htobe16((uint16_t)n);
+        memcpy(to, &wire, sizeof(wire));
+        p->sizes[i] = sizeof(wire);
+    } else if (type == OID_INT4) {
+        uint32_t wire = htobe32((uint32_t)n);
+        memcpy(to, &wire, sizeof(wire));
+        p->sizes[i] = sizeof(wire);
+    } else {
+        uint64_t wire = htobe64((uint64_t)(type == OID_TIMESTAMPTZ ? postgres_time(n) : n));
+        memcpy(to, &wire, sizeof(wire));
+        p->sizes[i] = sizeof(wire);
+    }
+}
+
+bool postgres_bind(struct postgres_parameters *p, int i, const struct db_val *value, Oid type)
+{
+    bool number = type == OID_BOOL || type == OID_INT2 || type == OID_INT4 || type == OID_INT8 ||
+                  type == OID_TIMESTAMPTZ;
+    p->formats[i] = 1;
+    if (type == POSTGRES_UNUSED) {
+        p->values[i] = NULL;
+        return true;
+    }
+    switch (value->type) {
+    case DB_NULL: p->values[i] = NULL; return true;
+    case DB_INT:
+    case DB_BOOL:
+    case DB_TIME: bind_number(p, i, value->i, type); return number;
+    case DB_UUID:
+        p->values[i] = (const char *)value->id.b;
+        p->sizes[i] = sizeof(value->id.b);
+        return type == OID_UUID;
+    case DB_TEXT:
+    case DB_BLOB:
+        p->values[i] = value->s.n > 0 ? value->s.p : "";
+        p->sizes[i] = (int)value->s.n;
+        return type == (value->type == DB_TEXT ? OID_TEXT : OID_BYTEA);
+    }
+    return false;
+}
+
+int64_t postgres_read_number(const char *from, int n, Oid type)
+{
+    uint64_t value = 0;
+    for (int i = 0; i < n; i++) {
+        value = value << 8 | (unsigned char)from[i];
+    }
+    int64_t number = n == 2 ? (int16_t)value : n == 4 ? (int32_t)value : (int64_t)value;
+    return type == OID_TIMESTAMPTZ ? from_postgres_time(number) : number;
+}

@@ -1,0 +1,28 @@
+/* Values as PostgreSQL has them on the wire, in its binary formats. For the driver only. */
+#pragma once
+
+#include <libpq-fe.h>
+
+#include "db/db.h"
+
+enum {
+    PARAMETERS_MAX = 32,
+    POSTGRES_UNUSED = 18, /* "char": the type of a parameter that is not in the text; always NULL */
+};
+
+/* The parameters of one execution; numbers in network order stand in `fixed`. */
+struct postgres_parameters {
+    const char *values[PARAMETERS_MAX];
+    int sizes[PARAMETERS_MAX];
+    int formats[PARAMETERS_MAX];
+    uint64_t fixed[PARAMETERS_MAX];
+};
+
+/* The i-th parameter, as the type that the server wants; `value` must live as long as `p`. False: it wants
+ * another type than that of the value. */
+bool postgres_bind(struct postgres_parameters *p, int i, const struct db_val *value, Oid type);
+/* A number, time or boolean of n bytes. */
+int64_t postgres_read_number(const char *from, int n, Oid type);
+/* Microseconds since 1970 as PostgreSQL counts them. What is beyond its times is infinitely early or
+ * late. */
+int64_t postgres_time(int64_t us);
