@@ -80,6 +80,8 @@ struct str conf_cut_scheme(struct str *url);
 struct str conf_database_path(struct arena *a, struct str url);
 /* Is it the URL of a database server? */
 bool conf_is_server_url(struct str url);
+/* mysql://... of the settings MYSQL_*. */
+struct str conf_mysql_url(struct arena *a, const struct conf *conf);
 struct str conf_without_password(struct arena *a, struct str url);
 /* The checks of the table. */
 const char *conf_database_problem(struct str url);

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "db/driver.h"
 
-static const struct db_driver *const drivers[] = {&db_sqlite, &db_postgres};
+static const struct db_driver *const drivers[] = {&db_sqlite, &db_postgres, &db_mariadb};
 
 static bool speaks(const struct db_driver *driver, struct str scheme)
 {
@@ -190,5 +190,6 @@ enum err db_get_int(struct db *db, int query, const struct db_val *args, size_t 
 
 enum err db_script(struct db *db, const char *sql, struct arena *a, struct str *problem)
 {
-    return db->driver->script(db, sql, a, problem);
+    struct str expanded = dialect_expand(a, &db->driver->dialect, str_of(sql));
+    return db->driver->script(db, expanded.p, a, problem);
 }

@@ -122,5 +122,5 @@ enum err db_exec(struct db *db, int query, const struct db_val *args, size_t cou
 enum err db_get_int(struct db *db, int query, const struct db_val *args, size_t count, int64_t *out,
                     bool *found) CHECKED;
 
-/* SQL that is not in the table: migrations and administration only. */
+/* SQL that is not in the table, for administration only; what dialect.h has is expanded. */
 enum err db_script(struct db *db, const char *sql, struct arena *a, struct str *problem) CHECKED;

@@ -582,6 +582,11 @@ static const char prelude[] =
     " position(needle IN coalesce(folded(body), '')) > 0), TRUE) FROM unnest(needles) needle"
     " WHERE needle IS NOT NULL $$;";
 
+static enum err postgres_hold(struct db *db, struct arena *a, struct str *problem)
+{
+    return postgres_script(db, prelude, a, problem);
+}
+
 const struct db_driver db_postgres = {
     .schemes = {"postgres", "postgresql"},
     .dialect = {.words = {[T_UUID] = "uuid",
@@ -598,7 +603,7 @@ const struct db_driver db_postgres = {
                           [X_TIME] = "timestamptz",
                           [X_TEXT] = "text"},
                 .parameter = "$"},
-    .prelude = prelude,
+    .hold = postgres_hold,
     .open = postgres_open,
     .close = postgres_close,
     .prepare = postgres_prepare,

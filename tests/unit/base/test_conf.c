@@ -237,7 +237,7 @@ static void keeps_secrets(void **state)
     assert_null(memmem(f->error.p, f->error.n, secret, 4));
     assert_false(load(f, "", ENV("SECRET_KEY=$hush")));
     assert_null(memmem(f->error.p, f->error.n, secret, 4));
-    assert_false(load(f, "", ENV("DATABASE_URL=mysql://user:hush@db/x")));
+    assert_false(load(f, "", ENV("DATABASE_URL=oracle://user:hush@db/x")));
     assert_null(memmem(f->error.p, f->error.n, secret, 4));
 
     assert_loads(f, "", ENV("SECRET_KEY= hush ", "DATABASE_URL=postgres://user:hush@db/x"));
@@ -397,11 +397,11 @@ static void finds_the_database(void **state)
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         assert_false(load(f, arena_printf(&f->a, "--database-url %s", bad[i]).p, NULL));
     }
-    assert_refuses(f, "", ENV("DATABASE_URL=mysql://u:p@h/db"),
-                   "DATABASE_URL (from the environment): \"mysql://\" is a database that is not "
-                   "built in yet, only SQLite and PostgreSQL are. Set it to "
-                   "sqlite:////path/to/confab.sqlite3 or postgres://user:password@host/name, or "
-                   "leave it empty for DATA_DIR/confab.sqlite3.");
+    assert_refuses(f, "", ENV("DATABASE_URL=oracle://u:p@h/db"),
+                   "DATABASE_URL (from the environment): \"oracle://\" is neither the address of an "
+                   "SQLite file nor postgres://... nor mysql://.... Set it to "
+                   "sqlite:////path/to/confab.sqlite3, postgres://user:password@host/name or "
+                   "mysql://user:password@host/name, or leave it empty for DATA_DIR/confab.sqlite3.");
 }
 
 static void finds_the_database_server(void **state)
@@ -416,6 +416,8 @@ static void finds_the_database_server(void **state)
         {"postgres://u:a@b:c@h/db", "postgres://u@h/db"},
         {"postgres:///db?host=/run/postgresql&password=p", "postgres:///db"},
         {"postgres://", "postgres://"},
+        {"mysql://u:p@h:3306/db?socket=/s", "mysql://u@h:3306/db"},
+        {"mariadb://u:a@b:c@h/db", "mariadb://u@h/db"},
     };
     for (size_t i = 0; i < COUNT_OF(good); i++) {
         assert_loads(f, arena_printf(&f->a, "--database-url %s", good[i].url).p, NULL);
