@@ -55,6 +55,10 @@ enum { MESSAGE_COLUMN_COUNT = 13 };
 /* Behind DELETE ... WHERE: the rows of the primary key `key` that `rows` (with LIMIT) selects. */
 #define FIRST_OF(key, table, rows)                                                                 \
     " {(" key ") IN (SELECT " key " FROM " table " WHERE " rows ")}{" rows "}"
+/* Rows beyond a place in the order of two columns; `op` is < or >. They go along an index there by the
+ * first column alone. */
+#define BEYOND(first, second, op, x, y)                                                            \
+    " AND (" first ", " second ") " op " (" x ", " y "){}{ AND " first " " op "= " x "}"
 /* Does the text, folded, contain the needle, which is? */
 #define LOCATED(text, needle) "LOCATE(" needle ", X_FOLD " text " X_FOLDED) > 0"
 #define CONTAINS(text, needle) "{contains(" text ", " needle ")}{" LOCATED(text, needle) "}"
