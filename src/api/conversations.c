@@ -487,6 +487,7 @@ const struct resource api_conversation_resource = {
     .name = "Conversation Instance",
     .description = "One conversation with its participants and newest messages.",
     .paths = {"conversations/{id}/"},
+    .within = WITHIN_CONVERSATION,
     .methods =
         {
             {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(detail_query),
@@ -507,6 +508,7 @@ const struct resource api_conversation_close_resource = {
     .name = "Conversation Close",
     .description = "From now on nobody writes into it.",
     .paths = {"conversations/{id}/close/"},
+    .within = WITHIN_CONVERSATION,
     .methods =
         {
             {"POST", ACCESS_USER, ROUTE_WRITE, .object = api_conversation_to_manage,
@@ -518,6 +520,7 @@ const struct resource api_conversation_reopen_resource = {
     .name = "Conversation Reopen",
     .description = "Undoes closing.",
     .paths = {"conversations/{id}/reopen/"},
+    .within = WITHIN_CONVERSATION,
     .methods =
         {
             {"POST", ACCESS_USER, ROUTE_WRITE, .object = api_conversation_to_manage,
@@ -529,6 +532,7 @@ const struct resource api_conversation_me_resource = {
     .name = "Conversation Membership",
     .description = "The caller's own view of the conversation.",
     .paths = {"conversations/{id}/me/"},
+    .within = WITHIN_CONVERSATION,
     .methods =
         {
             {"PATCH", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(own_input),
@@ -541,6 +545,7 @@ const struct resource api_conversation_read_resource = {
     .name = "Conversation Read",
     .description = "Moves the caller's read position forward; by default to the end.",
     .paths = {"conversations/{id}/read/"},
+    .within = WITHIN_CONVERSATION,
     .methods =
         {
             {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(read_input),

@@ -517,7 +517,7 @@ static const struct shape shape_read_all = {"ReadAll", FIELDS(read_all_fields), 
 static enum err read_all(struct req *r)
 {
     int64_t changed = 0;
-    enum err e = store_message_read_all(r->call.db, r->call.stamp, r->user.id, &changed);
+    enum err e = store_message_read_all(r->call.db, r->user.id, &changed);
     if (e != ERR_OK) {
         return e;
     }
@@ -534,6 +534,7 @@ const struct resource api_message_list_resource = {
     .name = "Message List",
     .description = "All messages that the caller may see, newest first.",
     .paths = {"messages/"},
+    .within = WITHIN_NAMED,
     .methods =
         {
             {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(flat_query), .handle = list_flat,
@@ -547,6 +548,7 @@ const struct resource api_conversation_message_list_resource = {
     .name = "Message List",
     .description = "The messages of a conversation, in chronological order.",
     .paths = {"conversations/{conversation_id}/messages/"},
+    .within = WITHIN_CONVERSATION,
     .methods =
         {
             {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(nested_query),
@@ -641,6 +643,7 @@ const struct resource api_message_read_all_resource = {
     .name = "Mark All Read",
     .description = "Moves the caller's read positions to the end of all conversations.",
     .paths = {"messages/mark-all-read/"},
+    .within = WITHIN_MANY,
     .methods =
         {
             {"POST", ACCESS_USER, ROUTE_WRITE, .handle = read_all, .out = &shape_read_all,

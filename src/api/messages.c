@@ -251,6 +251,7 @@ const struct resource api_message_send_resource = {
               "conversations/{conversation_id}/send_message/",
               "conversations/{conversation_id}/send-message/",
               "conversations/{conversation_id}/send/"},
+    .within = WITHIN_CONVERSATION,
     .methods =
         {
             {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(api_message_nested_input),
@@ -264,6 +265,7 @@ const struct resource api_message_resource = {
     .description = "One message. Its sender edits it; he, those who manage the conversation and "
                    "admins delete it.",
     .paths = {"messages/{message_id}/", "conversations/{conversation_id}/messages/{message_id}/"},
+    .within = WITHIN_MESSAGE,
     .methods =
         {
             {"GET", ACCESS_USER, ROUTE_READ, .object = api_message_to_read, .handle = show_message,
@@ -284,6 +286,7 @@ const struct resource api_message_pin_resource = {
     .description = "Marks the message for all, by those who manage the conversation.",
     .paths = {"messages/{message_id}/pin/",
               "conversations/{conversation_id}/messages/{message_id}/pin/"},
+    .within = WITHIN_MESSAGE,
     .methods =
         {
             {"POST", ACCESS_USER, ROUTE_WRITE, .object = api_message_to_read, .handle = pin_message,
@@ -296,6 +299,7 @@ const struct resource api_message_unpin_resource = {
     .description = "Undoes pinning.",
     .paths = {"messages/{message_id}/unpin/",
               "conversations/{conversation_id}/messages/{message_id}/unpin/"},
+    .within = WITHIN_MESSAGE,
     .methods =
         {
             {"POST", ACCESS_USER, ROUTE_WRITE, .object = api_message_to_read,
@@ -307,6 +311,7 @@ const struct resource api_message_mark_as_read_resource = {
     .name = "Message Mark As Read",
     .description = "Moves the caller's read position to this message.",
     .paths = {"messages/{message_id}/mark_as_read/"},
+    .within = WITHIN_MESSAGE,
     .methods =
         {
             {"POST", ACCESS_USER, ROUTE_WRITE, .object = api_message_to_read,

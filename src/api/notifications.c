@@ -326,6 +326,7 @@ const struct resource api_notification_read_all_resource = {
     .paths = {"notifications/mark-all-read/", "notifications/mark_all_read/",
               "notifications/mark-all-as-read/", "notifications/mark_all_as_read/",
               "notifications/read-all/"},
+    .within = WITHIN_MANY,
     .methods = {READ_ALL_ROUTE("POST"), READ_ALL_ROUTE("PATCH")},
 };
 
@@ -333,6 +334,7 @@ const struct resource api_notification_resource = {
     .name = "Notification Instance",
     .description = "One notification, by the id of its message.",
     .paths = {"notifications/{message_id}/"},
+    .within = WITHIN_MESSAGE,
     .methods =
         {
             {"GET", ACCESS_USER, ROUTE_READ, .object = open_one, .handle = show_one,
@@ -354,5 +356,6 @@ const struct resource api_notification_read_resource = {
     .paths = {"notifications/{message_id}/read/", "notifications/{message_id}/mark_as_read/",
               "notifications/{message_id}/mark-as-read/", "notifications/{message_id}/mark_read/",
               "notifications/{message_id}/mark-read/"},
+    .within = WITHIN_MESSAGE,
     .methods = {READ_ROUTE("POST"), READ_ROUTE("PATCH")},
 };

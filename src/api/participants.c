@@ -167,6 +167,7 @@ const struct resource api_participant_list_resource = {
     .name = "Participant List",
     .description = "Who is in the conversation, in the order of joining.",
     .paths = {"conversations/{id}/participants/"},
+    .within = WITHIN_CONVERSATION,
     .methods =
         {
             {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(list_query),
@@ -182,6 +183,7 @@ const struct resource api_participant_resource = {
     .name = "Participant Instance",
     .description = "One participant: his role; deleting him removes him, deleting oneself leaves.",
     .paths = {"conversations/{id}/participants/{user_id}/"},
+    .within = WITHIN_CONVERSATION,
     .methods =
         {
             {"PATCH", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(role_input),
@@ -196,6 +198,7 @@ const struct resource api_participant_add_resource = {
     .name = "Conversation Add Participant",
     .description = "Adds a user; answers the conversation.",
     .paths = {"conversations/{id}/add_participant/"},
+    .within = WITHIN_CONVERSATION,
     .methods =
         {
             {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(person_input),
@@ -208,6 +211,7 @@ const struct resource api_participant_remove_resource = {
     .name = "Conversation Remove Participant",
     .description = "Removes a user; answers the conversation.",
     .paths = {"conversations/{id}/remove_participant/"},
+    .within = WITHIN_CONVERSATION,
     .methods =
         {
             {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(person_input),

@@ -18,8 +18,7 @@ enum {
     POLL_BYTES_MAX = 1024 * 1024 - 512, /* of frames: the cursor has room beside them in 1 MiB */
     POLL_WAIT_MAX_S = 60,
     TICKET_LIFETIME_S = 30,
-    KEY_BYTES = 16,
-    SHARDS = 1
+    KEY_BYTES = 16
 };
 
 static const struct rate typing_rate = {1, 3};
@@ -223,7 +222,8 @@ static void write_page(struct req *r, const struct live_page *page)
     }
     json_close_array(o);
     json_field_str(o, "cursor",
-                   page->reset ? STR("") : cursor_format(r->arena, &page->next, SHARDS));
+                   page->reset ? STR("")
+                               : cursor_format(r->arena, &page->next, exec_shards(r->app->exec)));
     json_field_bool(o, "more", page->more && !page->reset);
     json_close_object(o);
 }

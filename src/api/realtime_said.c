@@ -362,10 +362,9 @@ struct seen {
     int64_t at_us;
 };
 
-static enum err seen_run(struct work *work, struct db *db, int64_t stamp)
+static enum err seen_run(struct work *work, struct db *db)
 {
     const struct seen *seen = (struct seen *)work;
-    (void)stamp;
     return store_user_touch(db, seen->user_id, seen->at_us);
 }
 

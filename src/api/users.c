@@ -273,6 +273,7 @@ const struct resource api_user_resource = {
     .name = "User Instance",
     .description = "One user.",
     .paths = {"users/{id}/"},
+    .within = WITHIN_MANY,
     .methods = {SHOW_ROUTE, SAVE_ROUTE("PUT"), SAVE_ROUTE("PATCH"), DELETE_ROUTE},
 };
 
@@ -280,6 +281,7 @@ const struct resource api_me_resource = {
     .name = "Me",
     .description = "The caller.",
     .paths = {"users/me/"},
+    .within = WITHIN_MANY, /* DELETE leaves all conversations */
     .methods = {SHOW_ROUTE, SAVE_ROUTE("PUT"), SAVE_ROUTE("PATCH"), DELETE_ROUTE},
 };
 
@@ -287,6 +289,7 @@ const struct resource api_profile_resource = {
     .name = "Profile",
     .description = "The caller, as other servers name it.",
     .paths = {"auth/profile/", "auth/user/", "auth/profile/update/"},
+    .within = WITHIN_MANY, /* DELETE leaves all conversations */
     .methods = {SHOW_ROUTE, SAVE_ROUTE("PUT"), SAVE_ROUTE("PATCH")},
 };
 

@@ -1,5 +1,6 @@
 #include "chat/access.h"
 
+#include "store/change.h"
 #include "store/system.h"
 
 /* API.md, "Roles". */
@@ -75,7 +76,10 @@ enum err chat_conversation_open(struct call *call, struct uuid id, enum chat_nee
                                 enum err to_stranger, struct conversation_view *out)
 {
     bool found = false;
-    enum err e = store_conversation_view(call->db, call->arena, id, call->me->id, out, &found);
+    enum err e = store_hold(call->db, id, NULL); /* who writes judges by what cannot change */
+    if (e == ERR_OK) {
+        e = store_conversation_view(call->db, call->arena, id, call->me->id, out, &found);
+    }
     if (e != ERR_OK) {
         return e;
     }

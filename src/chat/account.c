@@ -9,6 +9,7 @@
 #include "chat/name.h"
 #include "chat/participant.h"
 #include "crypto/random.h"
+#include "store/change.h"
 #include "store/demotion.h"
 #include "store/erasure.h"
 #include "store/session.h"
@@ -237,7 +238,7 @@ enum err chat_account_create(struct call *c, const struct account_draft *draft,
                              struct str password_hash, struct user *out)
 {
     *out = (struct user){
-        .id = random_uuid_v7(),
+        .id = store_new_id(c->db),
         .username = or_empty(draft->username),
         .email = email_normalise(c->arena, or_empty(draft->email)),
         .first_name = or_empty(draft->first_name),
@@ -256,7 +257,7 @@ enum err chat_account_create(struct call *c, const struct account_draft *draft,
         return e;
     }
     struct user_keys keys = keys_of(c, out);
-    e = taken(c, store_user_add(c->db, out, &keys, password_hash, c->stamp));
+    e = taken(c, store_user_add(c->db, out, &keys, password_hash));
     if (e == ERR_OK) {
         e = store_words(c, out);
     }
@@ -330,7 +331,7 @@ static enum err audit(struct call *c, const struct user *user, const char *actio
 static enum err store_change(struct call *c, const struct user *old, const struct user *changed)
 {
     struct user_keys keys = keys_of(c, changed);
-    enum err e = taken(c, store_user_save(c->db, changed, &keys, c->stamp));
+    enum err e = taken(c, store_user_save(c->db, changed, &keys));
     if (e == ERR_OK && !same_names(old, changed)) {
         e = store_words(c, changed);
     }
@@ -338,10 +339,15 @@ static enum err store_change(struct call *c, const struct user *old, const struc
 }
 
 /* Only a host can be a moderator. */
+static bool stops_hosting(const struct user *old, const struct user *changed)
+{
+    return old->role != ROLE_GUEST && changed->role == ROLE_GUEST;
+}
+
 static enum err end_moderating(struct call *c, const struct user *old, const struct user *changed)
 {
     bool over = true;
-    if (old->role == ROLE_GUEST || changed->role != ROLE_GUEST) {
+    if (!stops_hosting(old, changed)) {
         return ERR_OK;
     }
     enum err e = chat_participant_demote_some(c, old->id, DEMOTED_AT_ONCE, &over);
@@ -367,11 +373,14 @@ enum err chat_account_update(struct call *c, const struct user *old, struct user
         changed->role = old->role;
         changed->is_active = old->is_active;
     }
+    if (stops_hosting(old, changed)) {
+        e = store_hold_all(c->db); /* what he moderates may be anywhere */
+    }
     changed->email = email_normalise(c->arena, changed->email);
     if (same_names(old, changed) && same_power(old, changed) && same_rest(old, changed)) {
         return ERR_OK;
     }
-    if (changed->role != ROLE_ADMIN || !changed->is_active) {
+    if (e == ERR_OK && (changed->role != ROLE_ADMIN || !changed->is_active)) {
         e = check_last_admin(c, old);
     }
     if (e == ERR_OK) {
@@ -406,9 +415,9 @@ static enum err empty_row(struct call *c, const struct user *user)
     };
     /* A key that no username has: nobody can take it first and so stop the deletion. */
     const struct user_keys keys = {.username = arena_printf(c->arena, "@%.*s", UUID_TEXT, id)};
-    enum err e = store_user_save(c->db, &gone, &keys, c->stamp);
+    enum err e = store_user_save(c->db, &gone, &keys);
     if (e == ERR_OK) {
-        e = store_user_set_password(c->db, user->id, STR("!"), c->stamp);
+        e = store_user_set_password(c->db, user->id, STR("!"));
     }
     return e == ERR_OK ? store_user_clear_words(c->db, user->id) : e;
 }
@@ -423,8 +432,7 @@ static enum err begin_erasure(struct call *c, const struct user *user, bool has_
     if (e != ERR_OK || !has_left) {
         return e;
     }
-    return store_erasure_step(c->db, c->arena, c->stamp, c->now_us, &erasure, ERASED_AT_ONCE, &at,
-                              &over);
+    return store_erasure_step(c->db, c->arena, c->now_us, &erasure, ERASED_AT_ONCE, &at, &over);
 }
 
 static enum err end_everything(struct call *c, const struct user *user)
@@ -432,14 +440,17 @@ static enum err end_everything(struct call *c, const struct user *user)
     bool has_left = false;
     enum err e = chat_participant_leave_some(c, user->id, LEFT_AT_ONCE, &has_left);
     if (e == ERR_OK) {
-        e = store_session_revoke_others(c->db, user->id, (struct uuid){{0}}, c->now_us, c->stamp);
+        e = store_session_revoke_others(c->db, user->id, (struct uuid){{0}}, c->now_us);
     }
     return e == ERR_OK ? begin_erasure(c, user, has_left) : e;
 }
 
 enum err chat_account_delete(struct call *c, const struct user *user)
 {
-    enum err e = check_last_admin(c, user);
+    enum err e = store_hold_all(c->db);
+    if (e == ERR_OK) {
+        e = check_last_admin(c, user);
+    }
     if (e == ERR_OK) {
         e = end_everything(c, user);
     }

@@ -27,7 +27,6 @@ struct call {
     struct db *db;       /* in a transaction */
     struct arena *arena; /* the request's */
     int64_t now_us;
-    int64_t stamp;          /* of the commit under way; 0 when reading */
     const struct user *me;  /* NULL: anonymous */
     struct uuid session_id; /* the caller's device; zero: none */
     const struct chat_limits *limits;

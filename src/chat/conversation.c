@@ -5,7 +5,7 @@
 #include "chat/message.h"
 #include "chat/words.h"
 #include "crypto/hash.h"
-#include "crypto/random.h"
+#include "store/change.h"
 #include "store/system.h"
 
 /* ------- making ------- */
@@ -101,7 +101,7 @@ static enum err reopen_direct(struct call *call, const uint8_t direct_key[SHA256
     if (e != ERR_OK || conversation->rev == view.conversation.rev) {
         return e;
     }
-    return store_conversation_save(call->db, call->stamp, conversation, 0);
+    return store_conversation_save(call->db, conversation, 0);
 }
 
 static enum err add(struct call *call, const struct conversation_draft *draft,
@@ -113,8 +113,7 @@ static enum err add(struct call *call, const struct conversation_draft *draft,
         make_direct_key(call->me->id, draft->people.ids[0], key);
     }
     /* The unique index decides between two who ask at once. */
-    enum err e = store_conversation_add(call->db, call->stamp, conversation,
-                                        draft->direct ? key : NULL, &added);
+    enum err e = store_conversation_add(call->db, conversation, draft->direct ? key : NULL, &added);
     *existed = !added;
     if (e != ERR_OK) {
         return e;
@@ -127,7 +126,7 @@ static enum err add(struct call *call, const struct conversation_draft *draft,
     }
     e = begin_all(call, conversation, &draft->people);
     if (e == ERR_OK) {
-        e = store_conversation_save(call->db, call->stamp, conversation, 0);
+        e = store_conversation_save(call->db, conversation, 0);
     }
     return e == ERR_OK ? store_tally_add(call->db, TALLY_CONVERSATIONS, 1) : e;
 }
@@ -144,7 +143,7 @@ enum err chat_conversation_create(struct call *call, const struct conversation_d
                                   struct conversation_view *out, bool *existed)
 {
     struct conversation conversation = {
-        .id = random_uuid_v7(),
+        .id = store_new_id(call->db),
         .title = draft->title,
         .metadata = draft->metadata,
         .direct = draft->direct,
@@ -179,7 +178,7 @@ static enum err save_changed(struct call *call, struct conversation_view *view, 
                              enum chat_need need, const char *action)
 {
     view->conversation.updated_at = call->now_us;
-    enum err e = store_conversation_save(call->db, call->stamp, &view->conversation, own_rev);
+    enum err e = store_conversation_save(call->db, &view->conversation, own_rev);
     return e == ERR_OK ? chat_audit(call, view, need, action, (struct uuid){{0}}) : e;
 }
 
@@ -224,12 +223,12 @@ static enum err hide(struct call *call, struct conversation *conversation)
 {
     conversation->deleted_at = call->now_us;
     conversation->rev++;
-    enum err e = store_participant_end_all(call->db, call->stamp, conversation->id, call->now_us,
-                                           conversation->rev);
+    enum err e =
+        store_participant_end_all(call->db, conversation->id, call->now_us, conversation->rev);
     if (e != ERR_OK) {
         return e;
     }
-    return store_conversation_delete(call->db, call->stamp, conversation);
+    return store_conversation_delete(call->db, conversation);
 }
 
 enum err chat_conversation_delete(struct call *call, struct conversation_view *view)

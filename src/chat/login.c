@@ -85,7 +85,7 @@ enum err chat_login_confirm(struct call *c, struct login *login)
         e = ERR_BUSY; /* changed meanwhile, perhaps by another log-in's rehash: to be tried again */
     }
     if (e == ERR_OK && login->rehash.p != NULL) {
-        e = store_user_set_password(c->db, id, login->rehash, c->stamp);
+        e = store_user_set_password(c->db, id, login->rehash);
     }
     return e;
 }
@@ -136,9 +136,9 @@ enum err chat_password_change_check(struct call *c, struct str old_password,
 static enum err set_password(struct call *c, struct uuid user_id, struct str password_hash,
                              struct uuid keep_session)
 {
-    enum err e = store_user_set_password(c->db, user_id, password_hash, c->stamp);
+    enum err e = store_user_set_password(c->db, user_id, password_hash);
     if (e == ERR_OK) {
-        e = store_session_revoke_others(c->db, user_id, keep_session, c->now_us, c->stamp);
+        e = store_session_revoke_others(c->db, user_id, keep_session, c->now_us);
     }
     return e;
 }

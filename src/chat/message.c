@@ -2,6 +2,7 @@
 
 #include "chat/participant.h"
 #include "crypto/random.h"
+#include "store/change.h"
 #include "store/system.h"
 
 /* --- sending once ------------------------------------------------------------------------- */
@@ -88,7 +89,7 @@ static enum err add_message(struct call *call, const struct message_draft *draft
     };
     enum err e = check_reply(call, draft);
     if (e == ERR_OK) {
-        e = store_message_add(call->db, call->stamp, call->now_us, fingerprint, out, &added);
+        e = store_message_add(call->db, call->now_us, fingerprint, out, &added);
     }
     return e == ERR_OK && !added ? why_not(call, draft->conversation_id) : e;
 }
@@ -119,7 +120,14 @@ enum err chat_message_send(struct call *call, const struct message_draft *draft,
 static enum err find_message(struct call *call, struct uuid id, struct message *out)
 {
     bool found = false;
+    bool late = false;
     enum err e = store_message_get(call->db, call->arena, id, call->me->id, out, &found);
+    if (e == ERR_OK && found) {
+        e = store_hold(call->db, out->conversation_id, &late);
+    }
+    if (e == ERR_OK && late) { /* it may have been changed in between */
+        e = store_message_get(call->db, call->arena, id, call->me->id, out, &found);
+    }
     return e == ERR_OK && (!found || out->deleted_at != 0) ? ERR_NOT_FOUND : e;
 }
 
@@ -205,7 +213,7 @@ enum err chat_message_edit(struct call *call, struct message_view *view, struct 
     raise_rev(view);
     m->body = body;
     m->edited_at = call->now_us > m->sent_at ? call->now_us : m->sent_at;
-    return store_message_save(call->db, call->stamp, m);
+    return store_message_save(call->db, m);
 }
 
 enum err chat_message_delete(struct call *call, struct message_view *view)
@@ -224,7 +232,7 @@ enum err chat_message_delete(struct call *call, struct message_view *view)
     m->metadata = STR("{}");
     m->deleted_at = call->now_us;
     m->pinned_at = 0;
-    return store_message_bury(call->db, call->stamp, m);
+    return store_message_bury(call->db, m);
 }
 
 enum err chat_message_set_pinned(struct call *call, struct message_view *view, bool pinned)
@@ -241,7 +249,7 @@ enum err chat_message_set_pinned(struct call *call, struct message_view *view, b
     }
     raise_rev(view);
     m->pinned_at = pinned ? call->now_us : 0;
-    return store_message_save(call->db, call->stamp, m);
+    return store_message_save(call->db, m);
 }
 
 enum err chat_message_read(struct call *call, struct message_view *view)

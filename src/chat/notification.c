@@ -25,7 +25,7 @@ static enum err read_to_end(struct call *call, struct uuid conversation_id, int6
     }
     out->conversations++;
     out->messages += last_seq - read_seq;
-    return store_participant_read(call->db, call->stamp, conversation_id, call->me->id, last_seq);
+    return store_participant_read(call->db, conversation_id, call->me->id, last_seq);
 }
 
 static enum err unknown_conversation(struct call *call, struct uuid id)

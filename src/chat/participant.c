@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "store/change.h"
 #include "store/user.h"
 
 /* ------- users by reference ------- */
@@ -85,10 +86,9 @@ enum err chat_membership_begin(struct call *call, struct conversation *conversat
         .joined_at = call->now_us,
         .read_seq = conversation->last_seq,
         .rev = ++conversation->rev,
-        .joined_stamp = call->stamp,
     };
     conversation->participant_count++;
-    return store_participant_save(call->db, call->stamp, &participant);
+    return store_participant_begin(call->db, &participant);
 }
 
 static enum err change_role(struct call *call, struct conversation *conversation,
@@ -96,7 +96,7 @@ static enum err change_role(struct call *call, struct conversation *conversation
 {
     participant->role = role;
     participant->rev = ++conversation->rev;
-    return store_participant_save(call->db, call->stamp, participant);
+    return store_participant_save(call->db, participant);
 }
 
 static enum err pass_on(struct call *call, struct conversation *conversation)
@@ -116,7 +116,7 @@ static enum err membership_end(struct call *call, struct conversation *conversat
     participant->left_at = call->now_us;
     participant->rev = ++conversation->rev;
     conversation->participant_count--;
-    enum err e = store_participant_save(call->db, call->stamp, participant);
+    enum err e = store_participant_save(call->db, participant);
     if (e != ERR_OK || participant->role != PART_OWNER) {
         return e;
     }
@@ -126,7 +126,7 @@ static enum err membership_end(struct call *call, struct conversation *conversat
 /* Stores the conversation if what was done before went well. */
 static enum err save(struct call *call, const struct conversation *conversation, enum err e)
 {
-    return e == ERR_OK ? store_conversation_save(call->db, call->stamp, conversation, 0) : e;
+    return e == ERR_OK ? store_conversation_save(call->db, conversation, 0) : e;
 }
 
 static enum err find(struct call *call, const struct conversation_view *view, struct uuid user_id,
@@ -365,8 +365,10 @@ enum err chat_participant_leave_some(struct call *call, struct uuid user_id, int
 {
     struct uuid *ids = NULL;
     size_t count = 0;
-    enum err e =
-        store_participant_conversations(call->db, call->arena, user_id, most, &ids, &count);
+    enum err e = store_hold_all(call->db);
+    if (e == ERR_OK) {
+        e = store_participant_conversations(call->db, call->arena, user_id, most, &ids, &count);
+    }
     for (size_t i = 0; i < count && e == ERR_OK; i++) {
         e = leave_one(call, ids[i], user_id);
     }
@@ -392,7 +394,10 @@ enum err chat_participant_demote_some(struct call *call, struct uuid user_id, in
 {
     struct uuid *ids = NULL;
     size_t count = 0;
-    enum err e = store_participant_moderated(call->db, call->arena, user_id, most, &ids, &count);
+    enum err e = store_hold_all(call->db);
+    if (e == ERR_OK) {
+        e = store_participant_moderated(call->db, call->arena, user_id, most, &ids, &count);
+    }
     for (size_t i = 0; i < count && e == ERR_OK; i++) {
         e = demote_one(call, ids[i], user_id);
     }
@@ -414,8 +419,7 @@ enum err chat_participant_set_mine(struct call *call, struct conversation_view *
     mine->archived = settings->archived;
     mine->pinned = settings->pinned;
     mine->rev = ++view->conversation.rev;
-    return save(call, &view->conversation,
-                store_participant_save_mine(call->db, call->stamp, mine));
+    return save(call, &view->conversation, store_participant_save_mine(call->db, mine));
 }
 
 enum err chat_participant_read(struct call *call, struct conversation_view *view, int64_t seq)
@@ -426,6 +430,5 @@ enum err chat_participant_read(struct call *call, struct conversation_view *view
         return ERR_OK;
     }
     view->mine.read_seq = reached;
-    return store_participant_read(call->db, call->stamp, view->conversation.id, view->mine.user_id,
-                                  reached);
+    return store_participant_read(call->db, view->conversation.id, view->mine.user_id, reached);
 }

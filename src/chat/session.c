@@ -144,9 +144,9 @@ static enum err open_session(struct call *c, enum session_kind kind, struct uuid
         .user_agent = cut_text(device->user_agent, USER_AGENT_MAX),
         .address = cut_text(device->address, USER_AGENT_MAX),
     };
-    enum err e = store_session_add(c->db, out, token_hash, c->stamp);
+    enum err e = store_session_add(c->db, out, token_hash);
     if (e == ERR_OK && keep_count > 0) {
-        e = store_session_revoke_unused(c->db, user_id, keep_count, c->now_us, c->stamp);
+        e = store_session_revoke_unused(c->db, user_id, keep_count, c->now_us);
     }
     return e == ERR_OK ? store_user_touch(c->db, user_id, c->now_us) : e;
 }
@@ -250,7 +250,7 @@ static enum err rotate(struct call *c, struct session *session)
     session->issued_at = c->now_us;
     session->expires_at = c->now_us + c->limits->refresh_lifetime_s * US_PER_SECOND;
     session->last_used_at = c->now_us;
-    return store_session_save(c->db, session, c->stamp);
+    return store_session_save(c->db, session);
 }
 
 enum err chat_session_refresh(struct call *c, struct str refresh, struct token_pair *out,
@@ -335,7 +335,7 @@ enum err chat_session_revoke(struct call *c, struct session *session)
     }
     session->revoked_at = c->now_us;
     session->expires_at = c->now_us;
-    return store_session_save(c->db, session, c->stamp);
+    return store_session_save(c->db, session);
 }
 
 enum err chat_session_log_out(struct call *c, struct session *session)
@@ -349,5 +349,5 @@ enum err chat_session_log_out(struct call *c, struct session *session)
     /* From now on the last access token is all there is of it. */
     session->refresh_ended_at = c->now_us;
     session->expires_at = session->issued_at + c->limits->access_lifetime_s * US_PER_SECOND;
-    return store_session_save(c->db, session, c->stamp);
+    return store_session_save(c->db, session);
 }

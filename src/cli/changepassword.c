@@ -46,7 +46,7 @@ static enum err store(struct cli_call *c, const struct user *user, struct str pa
 {
     struct call *call = &c->call;
     struct str hash = password_hash(call->arena, password, call->limits->password_iterations);
-    enum err e = cli_begin_write(call->db, &call->stamp);
+    enum err e = cli_begin_write(call->db);
     if (e != ERR_OK) {
         return e;
     }

@@ -132,7 +132,7 @@ static enum err store(struct maker *m, struct user *user)
     struct call *call = &m->c.call;
     struct str hash =
         password_hash(call->arena, m->draft.password, call->limits->password_iterations);
-    enum err e = cli_begin_write(call->db, &call->stamp);
+    enum err e = cli_begin_write(call->db);
     if (e != ERR_OK) {
         return e;
     }

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "store/change.h"
 #include "store/queries.h"
 
 bool cli_database_exists(const struct cli *cli)
@@ -79,13 +80,13 @@ enum err cli_open_database(struct cli *cli, struct db **out, struct str *problem
     return e == ERR_OK ? db_open(cli_database_url(cli), &options, out, cli->arena, problem) : e;
 }
 
-enum err cli_begin_write(struct db *db, int64_t *stamp)
+enum err cli_begin_write(struct db *db)
 {
     enum err e = db_begin_write(db);
     if (e != ERR_OK) {
         return e;
     }
-    e = db_get_int(db, Q_STAMP_RAISE, NO_ARGS, stamp, NULL);
+    e = store_hold_all(db);
     if (e != ERR_OK) {
         db_rollback(db);
     }

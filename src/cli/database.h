@@ -12,9 +12,8 @@ enum err cli_open_migrations(struct cli *cli, const char *url, struct db **out,
 enum err cli_migrate_database(struct cli *cli, struct str *problem) CHECKED;
 /* A connection for reading and writing to a database that is up to date; another is refused. */
 enum err cli_open_database(struct cli *cli, struct db **out, struct str *problem) CHECKED;
-/* Begins a transaction that writes, and raises the counter of commits as each batch of the server
- * does. */
-enum err cli_begin_write(struct db *db, int64_t *stamp) CHECKED;
+/* Begins a transaction that writes, in any shard. */
+enum err cli_begin_write(struct db *db) CHECKED;
 
 /* The sentence for a failure of the database; returns 1. */
 int cli_fail_database(enum err e);

@@ -25,7 +25,6 @@ static const char about[] =
 struct seeder {
     struct db *db;
     struct arena *arena;
-    int64_t stamp;
     struct str password_hash; /* one for all: a hash for each would take most of the time */
     struct seed_plan plan;
     struct str problem;
@@ -52,7 +51,7 @@ static enum err add_user(struct seeder *s, const struct user *user)
         .username = username_key(s->arena, user->username),
         .email = email_key(s->arena, user->email),
     };
-    enum err e = store_user_add(s->db, user, &keys, s->password_hash, s->stamp);
+    enum err e = store_user_add(s->db, user, &keys, s->password_hash);
     return e == ERR_OK ? add_words(s, user) : e;
 }
 
@@ -114,9 +113,8 @@ static enum err add_member(struct seeder *s, const struct seed_conversation *c, 
         .joined_at = c->created_us,
         .read_seq = c->read_seq[i],
         .rev = 2 + (int64_t)i,
-        .joined_stamp = s->stamp,
     };
-    return store_participant_save(s->db, s->stamp, &participant);
+    return store_participant_begin(s->db, &participant);
 }
 
 static enum err add_conversation(struct seeder *s, int64_t n)
@@ -134,7 +132,7 @@ static enum err add_conversation(struct seeder *s, int64_t n)
         .participant_count = (int64_t)c->group_size,
         .rev = rev_without_messages(c) + c->last_seq,
     };
-    enum err e = store_seed_conversation(s->db, s->stamp, &conversation);
+    enum err e = store_seed_conversation(s->db, &conversation);
     for (size_t i = 0; i < c->group_size && e == ERR_OK; i++) {
         e = add_member(s, c, i);
     }
@@ -171,7 +169,7 @@ static enum err add_messages(struct seeder *s)
             .sent_at = sent_us,
             .rev = rev_without_messages(c) + planned->seq,
         };
-        e = store_seed_message(s->db, s->stamp, &message);
+        e = store_seed_message(s->db, &message);
     }
     return e == ERR_OK ? store_tally_add(s->db, TALLY_MESSAGES, s->plan.size.messages) : e;
 }
@@ -195,7 +193,7 @@ static enum err clear(struct seeder *s, bool replace)
 
 static enum err fill(struct seeder *s, bool replace)
 {
-    enum err e = cli_begin_write(s->db, &s->stamp);
+    enum err e = cli_begin_write(s->db);
     if (e != ERR_OK) {
         return e;
     }

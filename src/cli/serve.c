@@ -15,6 +15,7 @@
 #include "serve/app.h"
 #include "serve/router.h"
 #include "serve/throttle.h"
+#include "store/change.h"
 #include "store/queries.h"
 #include "sync/sync.h"
 
@@ -25,8 +26,7 @@ enum {
     FILES_PER_THREAD = 8,
     LIVE_THREADS_DEFAULT_MAX = 4,
     HASH_NICE = 15,
-    PAGE_QUEUE_MAX = 1024,
-    SHARDS = 1
+    PAGE_QUEUE_MAX = 1024
 };
 
 /* The settings that depend on the machine, as they are in force. */
@@ -66,6 +66,33 @@ static enum err migrate(struct cli *cli, struct str *problem)
     return e;
 }
 
+/* Another file under the same name is another database. */
+static struct str database_file(struct cli *cli)
+{
+    struct stat file;
+    if (cli->conf->database_path == NULL || stat(cli->conf->database_path, &file) != 0) {
+        return str_of(cli->conf->database_name);
+    }
+    return arena_printf(cli->arena, "sqlite %s %llu:%llu", cli->conf->database_path,
+                        (unsigned long long)file.st_dev, (unsigned long long)file.st_ino);
+}
+
+static enum err open_sync(struct cli *cli, struct app *app, struct str *problem)
+{
+    bool is_file = cli->conf->database_path != NULL;
+    const char *beside = is_file ? cli->conf->database_path
+                                 : arena_printf(cli->arena, "%s/database", cli->conf->data_dir).p;
+    const char *mark = arena_printf(cli->arena, "%s-mark", beside).p;
+    enum err e = sync_open(app->sync, database_file(cli), mark);
+    if (e == ERR_CONFLICT) {
+        *problem = is_file ? STR("Another server runs on this database.")
+                           : STR("Another server uses this DATA_DIR: each needs one of its own.");
+    } else if (e != ERR_OK) {
+        *problem = arena_printf(cli->arena, "The file %s cannot be used; see the log.", mark);
+    }
+    return e;
+}
+
 static enum err start_executor(struct cli *cli, struct app *app, struct str *problem)
 {
     const struct conf *conf = cli->conf;
@@ -80,25 +107,13 @@ static enum err start_executor(struct cli *cli, struct app *app, struct str *pro
                   [EXEC_PAGES] = {conf->page_threads, PAGE_QUEUE_MAX, 0}},
         .busy_timeout_ms = conf->db_busy_timeout_ms,
         .read_timeout_ms = conf->read_timeout_ms,
-        .query_raise_stamp = Q_STAMP_RAISE,
-        .committed = sync_poke,
-        .committed_context = app->sync,
+        .hold = store_hold_shard,
+        .connected = sync_connected,
+        .committed = sync_committed,
+        .context = app->sync,
     };
-    return exec_new(&options, &app->exec, cli->arena, problem);
-}
-
-/* Which database this is: another file under the same name is another one. */
-static struct str database_identity(struct cli *cli)
-{
-    struct stat file;
-    if (cli->conf->database_path == NULL) {
-        return str_of(cli->conf->database_name);
-    }
-    if (stat(cli->conf->database_path, &file) != 0) {
-        return str_of(cli->conf->database_path);
-    }
-    return arena_printf(cli->arena, "sqlite %s %llu:%llu", cli->conf->database_path,
-                        (unsigned long long)file.st_dev, (unsigned long long)file.st_ino);
+    enum err e = open_sync(cli, app, problem);
+    return e != ERR_OK ? e : exec_new(&options, &app->exec, cli->arena, problem);
 }
 
 static bool pull(struct live_pull *pull, void *context)
@@ -107,8 +122,7 @@ static bool pull(struct live_pull *pull, void *context)
     return sync_pull(pull, app->sync);
 }
 
-static enum err start_live(struct cli *cli, struct app *app, const struct capacity *capacity,
-                           struct str *problem)
+static void start_live(struct cli *cli, struct app *app, const struct capacity *capacity)
 {
     const struct conf *conf = cli->conf;
     const struct hub_options options = {
@@ -120,26 +134,14 @@ static enum err start_live(struct cli *cli, struct app *app, const struct capaci
         .clients_per_user_max = conf->sockets_per_user_max,
         .clients_per_address_max = conf->sockets_per_address_max,
         .heartbeat_s = conf->heartbeat_interval,
-        .shards = SHARDS,
+        .shards = exec_shards(app->exec),
         .pull = pull,
         .said = realtime_said,
         .presence = realtime_presence,
         .context = app,
     };
-    const char *beside = cli->conf->database_path != NULL
-                             ? cli->conf->database_path
-                             : arena_printf(cli->arena, "%s/database", cli->conf->data_dir).p;
-    const char *mark = arena_printf(cli->arena, "%s-mark", beside).p;
-    enum err e = sync_register(app->sync, exec_writer(app->exec), database_identity(cli), mark);
-    if (e != ERR_OK) {
-        *problem = e == ERR_CONFLICT
-                       ? STR("Another server runs on this database.")
-                       : STR("The start of the server cannot be written down; see the log.");
-        return e;
-    }
     app->hub = hub_new(&options);
     sync_start(app->sync, app->exec, app->hub);
-    return ERR_OK;
 }
 
 /* ------- descriptors ------- */
@@ -253,10 +255,11 @@ static enum err start(struct cli *cli, struct app *app, struct str *problem)
     if (e == ERR_OK) {
         e = start_executor(cli, app, problem);
     }
-    if (e == ERR_OK) {
-        e = start_live(cli, app, &capacity, problem);
+    if (e != ERR_OK) {
+        return e;
     }
-    return e == ERR_OK ? start_http(cli, app, &capacity, problem) : e;
+    start_live(cli, app, &capacity);
+    return start_http(cli, app, &capacity, problem);
 }
 
 /* Accepted requests are finished, those of sockets too: nothing new is taken; then the writes; then

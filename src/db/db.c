@@ -80,17 +80,42 @@ enum err db_begin_read(struct db *db)
 
 enum err db_begin_write(struct db *db)
 {
-    return db->driver->begin(db, true);
+    enum err e = db->driver->begin(db, true);
+    db->is_writing = e == ERR_OK;
+    db->stamps = (struct position){{0}};
+    return e;
 }
 
 enum err db_commit(struct db *db)
 {
+    db->is_writing = false;
     return db->driver->commit(db);
 }
 
 void db_rollback(struct db *db)
 {
+    db->is_writing = false;
     db->driver->rollback(db);
+}
+
+bool db_is_writing(const struct db *db)
+{
+    return db->is_writing;
+}
+
+int64_t db_connection_number(const struct db *db)
+{
+    return db->connections;
+}
+
+struct position *db_stamps(struct db *db)
+{
+    return &db->stamps;
+}
+
+int *db_shards(struct db *db)
+{
+    return &db->shards;
 }
 
 int64_t db_changes(struct db *db)

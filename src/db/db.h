@@ -17,6 +17,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/position.h"
 #include "base/uuid.h"
 
 enum db_type { DB_NULL, DB_INT, DB_BOOL, DB_TIME, DB_TEXT, DB_UUID, DB_BLOB };
@@ -86,6 +87,14 @@ void db_rollback(struct db *db);
 int64_t db_changes(struct db *db);
 /* False when a failure has ended the transaction under way (full disk, interrupt). */
 bool db_in_transaction(struct db *db);
+/* Is a transaction under way that db_begin_write() began? */
+bool db_is_writing(const struct db *db);
+/* Grows with each time that the connection is made anew: the server may be another one then. */
+int64_t db_connection_number(const struct db *db);
+/* Notes of store/change.h: the numbers that the transaction under way has raised, by shard (0: not;
+ * all 0 when it begins), and how many shards the database has (0: not known yet). */
+struct position *db_stamps(struct db *db);
+int *db_shards(struct db *db);
 /* Does it answer in this process, so that a read costs no waiting? */
 bool db_is_embedded(const struct db *db);
 /* Statements that run past this clock_steady_us() end with ERR_BUSY; 0: no limit. */

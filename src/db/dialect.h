@@ -24,7 +24,10 @@ enum dialect_word {
     X_BOOL,
     X_TIME,
     X_TEXT,
-    X_FOLD, /* before, ... */
+    X_SERVER, /* which server this is, its history included; '' where the database is a file */
+    X_SINCE,  /* since when it runs */
+    T_SHARDS, /* how many shards a new database gets */
+    X_FOLD,   /* before, ... */
     X_FOLDED, /* ... and behind a text, on MySQL: in small letters, as far as it knows how */
     DIALECT_WORDS
 };

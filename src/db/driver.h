@@ -36,10 +36,14 @@ struct db {
     const struct db_driver *driver;
     struct db_options options;
     int64_t deadline_us; /* steady clock; 0: none */
-    void *handle;        /* the library's connection */
-    void *prepared;      /* the driver's statements, by query */
-    struct arena arena;  /* for the expanded texts */
-    const char **texts;  /* by query */
+    int64_t connections; /* made so far: the driver counts them */
+    bool is_writing;
+    struct position stamps;
+    int shards;
+    void *handle;       /* the library's connection */
+    void *prepared;     /* the driver's statements, by query */
+    struct arena arena; /* for the expanded texts */
+    const char **texts; /* by query */
 };
 
 extern const struct db_driver db_sqlite;

@@ -33,12 +33,22 @@ struct pool {
     int64_t started;
 };
 
+struct writer {
+    struct exec *exec;
+    int shard; /* EXEC_ANY_SHARD: the one for what belongs to several */
+    struct queue works;
+    struct db *db;      /* the thread's */
+    int64_t connection; /* its number when options.connected was called last */
+    bool was_ended;     /* the database has ended the last transaction */
+    pthread_t thread;
+};
+
 struct exec {
     struct exec_options options;
-    struct queue writes;
     struct pool pools[EXEC_POOL_COUNT];
-    struct db *writer; /* the writer thread's */
-    pthread_t writer_thread;
+    struct writer writers[SHARDS_MAX + 1];
+    int shards;
+    int writer_count;
     pthread_key_t reader_key; /* each thread's read connection; closed when the thread ends */
     atomic_int_fast64_t batches;
     atomic_int_fast64_t batched;
@@ -230,39 +240,67 @@ static struct work *pool_take(struct queue *q)
     return taken;
 }
 
-/* ------- the writer ------- */
+/* ------- writers ------- */
+
+/* Rows that were changed, but for the counters of the shards that are held. */
+static int64_t written(struct db *db)
+{
+    int64_t held = 0;
+    for (int i = 0; i < SHARDS_MAX; i++) {
+        held += db_stamps(db)->at[i] != 0 ? 1 : 0;
+    }
+    return db_changes(db) - held;
+}
 
 /* Runs one work inside the transaction; its failure is its own result. False: it wrote before it
  * failed, or ended the transaction, so that the batch cannot go on. */
-static bool run_one(struct exec *exec, struct work *work, int64_t stamp)
+static bool run_one(struct writer *writer, struct work *work)
 {
-    struct db *db = exec->writer;
-    int64_t before = db_changes(db);
-    work->result = work->run(work, db, stamp);
-    return db_in_transaction(db) && (work->result == ERR_OK || db_changes(db) == before);
+    struct db *db = writer->db;
+    int64_t before = written(db);
+    work->result = work->run(work, db);
+    writer->was_ended = !db_in_transaction(db);
+    return !writer->was_ended && (work->result == ERR_OK || written(db) == before);
+}
+
+/* Begins a transaction; on a new connection says so first. */
+static enum err begin(struct writer *writer)
+{
+    const struct exec_options *options = &writer->exec->options;
+    struct db *db = writer->db;
+    enum err e = db_begin_write(db);
+    if (e != ERR_OK || db_connection_number(db) == writer->connection) {
+        return e;
+    }
+    db_rollback(db);
+    e = options->connected != NULL ? options->connected(db, options->context) : ERR_OK;
+    if (e != ERR_OK) {
+        return e;
+    }
+    writer->connection = db_connection_number(db);
+    return db_begin_write(db);
 }
 
 /* One transaction for the whole list. If nothing of it is stored, either the failure is returned,
  * or *culprit is the work that could not stay (its own result says why). */
-static enum err run_batch(struct exec *exec, struct work *list, struct work **culprit)
+static enum err run_batch(struct writer *writer, struct work *list, struct work **culprit)
 {
-    struct db *db = exec->writer;
-    int64_t stamp = 0;
+    const struct exec_options *options = &writer->exec->options;
+    struct db *db = writer->db;
     *culprit = NULL;
-    enum err e = db_begin_write(db);
-    if (e != ERR_OK) {
-        return e;
+    enum err e = begin(writer);
+    if (e == ERR_OK && writer->shard != EXEC_ANY_SHARD) {
+        e = options->hold(db, writer->shard);
     }
-    e = db_get_int(db, exec->options.query_raise_stamp, NO_ARGS, &stamp, NULL);
     for (struct work *w = list; w != NULL && e == ERR_OK && *culprit == NULL; w = w->next) {
-        if (!run_one(exec, w, stamp)) {
+        if (!run_one(writer, w)) {
             *culprit = w;
         }
     }
     if (e == ERR_OK && *culprit == NULL) {
         e = db_commit(db);
-        if (e == ERR_OK && exec->options.committed != NULL) {
-            exec->options.committed(stamp, exec->options.committed_context);
+        if (e == ERR_OK && options->committed != NULL) {
+            options->committed(db_stamps(db), options->context);
         }
     } else {
         db_rollback(db);
@@ -322,13 +360,13 @@ static struct work *without(struct work *list, const struct work *one)
 }
 
 /* Each in a transaction of its own. */
-static void run_apart(struct exec *exec, struct work *list)
+static void run_apart(struct writer *writer, struct work *list)
 {
     while (list != NULL) {
         struct work *next = list->next;
         struct work *culprit;
         list->next = NULL;
-        enum err e = run_batch(exec, list, &culprit);
+        enum err e = run_batch(writer, list, &culprit);
         if (culprit != NULL) {
             finish_culprit(culprit);
         } else {
@@ -340,15 +378,16 @@ static void run_apart(struct exec *exec, struct work *list)
 
 /* A request that writes and then fails costs its batch a second run without it; from the third on
  * they run apart, so that a client who provokes it slows others down by so much and no more. */
-static void run_list(struct exec *exec, struct work *list)
+static void run_list(struct writer *writer, struct work *list)
 {
+    struct exec *exec = writer->exec;
     for (int runs = 0; list != NULL; runs++) {
         struct work *culprit;
         if (runs == BATCH_RUNS_MAX) {
-            run_apart(exec, list);
+            run_apart(writer, list);
             return;
         }
-        enum err e = run_batch(exec, list, &culprit);
+        enum err e = run_batch(writer, list, &culprit);
         if (culprit == NULL) {
             if (e != ERR_OK) {
                 atomic_fetch_add(&exec->failed_batches, 1);
@@ -360,6 +399,12 @@ static void run_list(struct exec *exec, struct work *list)
         atomic_fetch_add(&exec->failed_batches, 1);
         log_warning("batch undone by a request that wrote before it failed code=%s",
                     err_code(culprit->result));
+        if (writer->was_ended && !db_is_embedded(writer->db)) {
+            /* A server ends a transaction for each failure: here by a row that somebody has just
+             * written in another shard, or since two waited for each other. */
+            run_apart(writer, list);
+            return;
+        }
         list = without(list, culprit);
         finish_culprit(culprit);
     }
@@ -367,14 +412,18 @@ static void run_list(struct exec *exec, struct work *list)
 
 static void *writer_main(void *arg)
 {
-    struct exec *exec = arg;
+    struct writer *writer = arg;
+    struct exec *exec = writer->exec;
+    bool is_apart =
+        writer->shard == EXEC_ANY_SHARD; /* who holds several shards holds them shortly */
+    int64_t most = is_apart ? 1 : exec->options.write_batch_max;
     struct work *list;
-    while ((list = queue_take(&exec->writes, exec->options.write_batch_max)) != NULL) {
+    while ((list = queue_take(&writer->works, most)) != NULL) {
         int64_t length = 0;
         for (struct work *w = list; w != NULL; w = w->next) {
             length++;
         }
-        run_list(exec, list);
+        run_list(writer, list);
         atomic_fetch_add(&exec->batches, 1);
         atomic_fetch_add(&exec->batched, length);
     }
@@ -403,7 +452,7 @@ static void *pool_main(void *arg)
         bool failed = e != ERR_OK;
         if (!failed) {
             db_set_deadline(db, 0);
-            e = work->run(work, db, 0);
+            e = work->run(work, db);
             exec_read_end(exec, db);
         }
         work->done(work, e, failed);
@@ -439,10 +488,65 @@ static enum err open_connection(struct exec *exec, bool read_only, struct db **d
 {
     struct db_options options = {.queries = exec->options.queries,
                                  .read_only = read_only,
-                                 .same_as = read_only ? exec->writer : NULL,
+                                 .same_as = read_only ? exec->writers[0].db : NULL,
                                  .writes_steadily = !read_only,
                                  .busy_timeout_ms = exec->options.busy_timeout_ms};
     return db_open(exec->options.url, &options, db, a, problem);
+}
+
+/* The first one is there: how many shards there are it has counted. */
+static enum err open_writers(struct exec *exec, struct arena *a, struct str *problem)
+{
+    struct db *first = exec->writers[0].db;
+    enum err e = ERR_OK;
+    exec->shards = *db_shards(first) > 1 ? *db_shards(first) : 1;
+    exec->writer_count = exec->shards > 1 ? exec->shards + 1 : 1;
+    for (int i = 0; i < exec->writer_count && e == ERR_OK; i++) {
+        struct writer *writer = &exec->writers[i];
+        writer->shard = i < exec->shards ? i : EXEC_ANY_SHARD;
+        e = i > 0 ? open_connection(exec, false, &writer->db, a, problem) : ERR_OK;
+    }
+    return e;
+}
+
+static enum err open_first(struct exec *exec, struct arena *a, struct str *problem)
+{
+    const struct exec_options *options = &exec->options;
+    struct writer *first = &exec->writers[0];
+    enum err e = open_connection(exec, false, &first->db, a, problem);
+    if (e != ERR_OK) {
+        return e;
+    }
+    e = db_prepare_all(first->db);
+    if (e != ERR_OK) {
+        *problem = STR("A query does not fit the database; see the log.");
+        return e;
+    }
+    e = options->connected != NULL ? options->connected(first->db, options->context) : ERR_OK;
+    if (e != ERR_OK) {
+        *problem = STR("The start of the server cannot be written down; see the log.");
+    }
+    first->connection = db_connection_number(first->db);
+    return e;
+}
+
+static void start_writers(struct exec *exec)
+{
+    for (int i = 0; i < exec->writer_count; i++) {
+        struct writer *writer = &exec->writers[i];
+        writer->exec = exec;
+        queue_init(&writer->works, exec->options.write_queue_max);
+        if (pthread_create(&writer->thread, NULL, writer_main, writer) != 0) {
+            abort();
+        }
+    }
+}
+
+static void close_writers(struct exec *exec)
+{
+    for (size_t i = 0; i < COUNT_OF(exec->writers); i++) {
+        db_close(exec->writers[i].db);
+    }
 }
 
 enum err exec_new(const struct exec_options *options, struct exec **out, struct arena *a,
@@ -450,23 +554,17 @@ enum err exec_new(const struct exec_options *options, struct exec **out, struct 
 {
     struct exec *exec = mem_alloc_zero(sizeof(*exec));
     exec->options = *options;
-    enum err e = open_connection(exec, false, &exec->writer, a, problem);
+    enum err e = open_first(exec, a, problem);
     if (e == ERR_OK) {
-        e = db_prepare_all(exec->writer);
-        if (e != ERR_OK) {
-            *problem = STR("A query does not fit the database; see the log.");
-        }
+        e = open_writers(exec, a, problem);
     }
     if (e != ERR_OK) {
-        db_close(exec->writer);
+        close_writers(exec);
         free(exec);
         return e;
     }
-    queue_init(&exec->writes, options->write_queue_max);
     pthread_key_create(&exec->reader_key, reader_close);
-    if (pthread_create(&exec->writer_thread, NULL, writer_main, exec) != 0) {
-        abort();
-    }
+    start_writers(exec);
     if (exec_reads_here(exec)) {
         exec->options.pools[EXEC_READS].threads = 0; /* nothing is queued there */
     }
@@ -477,9 +575,9 @@ enum err exec_new(const struct exec_options *options, struct exec **out, struct 
     return ERR_OK;
 }
 
-struct db *exec_writer(struct exec *exec)
+int exec_shards(const struct exec *exec)
 {
-    return exec->writer;
+    return exec->shards;
 }
 
 void exec_stop(struct exec *exec)
@@ -487,8 +585,12 @@ void exec_stop(struct exec *exec)
     for (size_t i = 0; i < EXEC_POOL_COUNT; i++) { /* their work may still queue writes */
         pool_stop(&exec->pools[i]);
     }
-    queue_stop(&exec->writes);
-    pthread_join(exec->writer_thread, NULL);
+    for (int i = 0; i < exec->writer_count; i++) {
+        queue_stop(&exec->writers[i].works);
+    }
+    for (int i = 0; i < exec->writer_count; i++) {
+        pthread_join(exec->writers[i].thread, NULL);
+    }
 }
 
 void exec_free(struct exec *exec)
@@ -498,8 +600,10 @@ void exec_free(struct exec *exec)
     }
     db_close(pthread_getspecific(exec->reader_key)); /* the calling thread's own */
     pthread_key_delete(exec->reader_key);
-    db_close(exec->writer);
-    queue_fini(&exec->writes);
+    close_writers(exec);
+    for (int i = 0; i < exec->writer_count; i++) {
+        queue_fini(&exec->writers[i].works);
+    }
     for (size_t i = 0; i < EXEC_POOL_COUNT; i++) {
         queue_fini(&exec->pools[i].works);
     }
@@ -508,7 +612,9 @@ void exec_free(struct exec *exec)
 
 bool exec_write(struct exec *exec, struct work *work)
 {
-    return queue_put(&exec->writes, work);
+    int last = exec->writer_count - 1;
+    bool known = work->shard >= 0 && work->shard < exec->shards;
+    return queue_put(&exec->writers[known ? work->shard : last].works, work);
 }
 
 bool exec_run(struct exec *exec, enum exec_pool pool, struct work *work)
@@ -523,7 +629,7 @@ bool exec_run(struct exec *exec, enum exec_pool pool, struct work *work)
 
 bool exec_reads_here(const struct exec *exec)
 {
-    return db_is_embedded(exec->writer);
+    return db_is_embedded(exec->writers[0].db);
 }
 
 enum err exec_read_begin(struct exec *exec, struct db **out)
@@ -561,11 +667,13 @@ void exec_read_end(struct exec *exec, struct db *db)
 void exec_stats_get(struct exec *exec, struct exec_stats *out)
 {
     *out = (struct exec_stats){
-        .write_queued = queue_length(&exec->writes),
         .batches = atomic_load(&exec->batches),
         .batched = atomic_load(&exec->batched),
         .failed_batches = atomic_load(&exec->failed_batches),
     };
+    for (int i = 0; i < exec->writer_count; i++) {
+        out->write_queued += queue_length(&exec->writers[i].works);
+    }
     for (size_t i = 0; i < EXEC_POOL_COUNT; i++) {
         out->pool_queued[i] = queue_length(&exec->pools[i].works);
     }

@@ -2,9 +2,11 @@
  *
  *   reads   on SQLite on the caller's thread, on that thread's own read-only connection, in one
  *           snapshot; on a database server likewise on the threads of a pool
- *   writes  queued to the writer: one thread, one connection, one transaction for all that wait
+ *   writes  queued to a writer: one thread, one connection, one transaction for all that wait
  *           (group commit). One that fails before it has written anything simply fails; one that
- *           has written undoes the batch, and the others run again without it
+ *           has written undoes the batch, and the others run again without it. Each shard of the
+ *           database has a writer, and where there is more than one shard another writer does what
+ *           belongs to several or to nobody knows which, one by one
  *   pools   threads of their own with connections for reading, for what takes long: password
  *           hashes, searches, pages of catching up. A pool takes turns between the `turn`s of its
  *           works, so that nobody waits behind all that one client has queued
@@ -24,9 +26,8 @@ struct exec;
 struct work {
     struct work *next;
     /* May be called more than once: a batch that was abandoned is run again, so run starts from
-     * nothing each time. Anything but ERR_OK undoes what it wrote. `stamp` is the number of the
-     * batch's commit (0 outside the writer). */
-    enum err (*run)(struct work *work, struct db *db, int64_t stamp);
+     * nothing each time. Anything but ERR_OK undoes what it wrote. */
+    enum err (*run)(struct work *work, struct db *db);
     /* `e`: what run said, or the failure of the whole batch (`batch_failed`). */
     void (*done)(struct work *work, enum err e, bool batch_failed);
     /* After `done` of the whole batch; NULL: the work is gone with its `done`. What wakes other
@@ -34,9 +35,12 @@ struct work {
     void (*release)(struct work *work);
     enum err result; /* the executor's own note between run and done */
     void *context;   /* of who made it */
+    int shard;       /* for exec_write: that writes in it only, or EXEC_ANY_SHARD */
     uint64_t turn;   /* for pools: whose it is, such as a hash of the client's address */
     uint64_t order;  /* the executor's own */
 };
+
+enum { EXEC_ANY_SHARD = -1 };
 
 enum exec_pool { EXEC_READS, EXEC_HASHES, EXEC_SEARCHES, EXEC_PAGES, EXEC_POOL_COUNT };
 
@@ -54,17 +58,21 @@ struct exec_options {
     struct exec_pool_options pools[EXEC_POOL_COUNT];
     int64_t busy_timeout_ms;
     int64_t read_timeout_ms;
-    int query_raise_stamp; /* a query that raises the shard's counter and returns it as one row */
-    /* After each commit, before its replies go out; on the writer's thread. NULL: nobody. */
-    void (*committed)(int64_t stamp, void *context);
-    void *committed_context;
+    /* Holds a shard (store_hold_shard()): what a batch of its writer begins with. */
+    enum err (*hold)(struct db *db, int shard);
+    /* The rest on the writers' threads; NULL: nobody. A connection for writing is new, or was lost
+     * and made again: before anything else is done on it; in no transaction. It has counted the
+     * shards (*db_shards()) when it is back. */
+    enum err (*connected)(struct db *db, void *context);
+    /* After each commit, before its replies go out. `stamps`: of the shards that it has held. */
+    void (*committed)(const struct position *stamps, void *context);
+    void *context;
 };
 
 /* The database must exist and be migrated. */
 enum err exec_new(const struct exec_options *options, struct exec **out, struct arena *a,
                   struct str *problem) CHECKED;
-/* The writer's connection, before the first exec_write: for what start-up has to write. */
-struct db *exec_writer(struct exec *exec);
+int exec_shards(const struct exec *exec);
 /* Takes no more work, finishes the writes that are queued, turns work of the pools away that has
  * not begun (ERR_BUSY), joins the threads. Reads go on. */
 void exec_stop(struct exec *exec);

@@ -126,12 +126,17 @@ static enum err ask(struct db *db, const char *sql, int64_t *out)
 
 /* --- connecting ---------------------------------------------------------------------------- */
 
+/* How long to wait for a lock: whole seconds, and at least one. */
+static int64_t wait_s(const struct db *db)
+{
+    return 1 + (db->options.busy_timeout_ms - 1) / 1000;
+}
+
 /* What no server decides for us: its modes, in which text is what it is and data is not bent to fit,
  * UTC, and how long one waits. */
 static enum err set_up(struct db *db)
 {
     char sql[640];
-    int64_t wait_s = (db->options.busy_timeout_ms + 999) / 1000;
     snprintf(sql, sizeof(sql),
              "SET NAMES utf8mb4 COLLATE utf8mb4_bin;"
              "SET sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
@@ -141,7 +146,7 @@ static enum err set_up(struct db *db)
              " innodb_lock_wait_timeout = %" PRId64 ", lock_wait_timeout = %" PRId64
              ", wait_timeout = %d;"
              "SET SESSION TRANSACTION ISOLATION LEVEL %s",
-             wait_s > 0 ? wait_s : 1, wait_s > 0 ? wait_s : 1, IDLE_MAX_S,
+             wait_s(db), wait_s(db), IDLE_MAX_S,
              db->options.read_only ? "REPEATABLE READ, READ ONLY" : "READ COMMITTED, READ WRITE");
     return run(db, sql);
 }
@@ -164,18 +169,6 @@ static void warn_if_unsafe(struct db *db)
                         settings[i].what);
         }
     }
-}
-
-/* Named after the database, because names are the whole server's. ERR_BUSY: another connection has
- * it. It is held as long as the connection lives. */
-static enum err lock_database(struct db *db, const char *purpose)
-{
-    char sql[128];
-    int64_t is_mine = 0;
-    snprintf(sql, sizeof(sql), "SELECT GET_LOCK(CONCAT('confab/%s/', MD5(DATABASE())), %" PRId64 ")",
-             purpose, (db->options.busy_timeout_ms + 999) / 1000);
-    enum err e = ask(db, sql, &is_mine);
-    return e == ERR_OK && is_mine != 1 ? ERR_BUSY : e;
 }
 
 static void set_options(MYSQL *mysql, const struct mariadb_url *url)
@@ -239,8 +232,8 @@ static enum err connect_now(struct db *db)
     enum err e = set_up(db);
     if (e == ERR_OK && db->options.writes_steadily) {
         warn_if_unsafe(db);
-        e = lock_database(db, "serve");
     }
+    db->connections += e == ERR_OK ? 1 : 0;
     session->is_lost = e != ERR_OK; /* half set up it is of no use */
     return e;
 }
@@ -279,8 +272,7 @@ static enum err mariadb_open(struct db *db, const char *url, struct arena *a, st
     enum err e = connect_now(db);
     if (e != ERR_OK) {
         const char *why = db->handle != NULL ? mysql_error(db->handle) : "out of memory";
-        *problem = e == ERR_BUSY ? STR("Another server runs on this database.")
-                                 : arena_printf(a, "Cannot use the database: %s.", why);
+        *problem = arena_printf(a, "Cannot use the database: %s.", why);
     }
     return e;
 }
@@ -411,15 +403,32 @@ static enum err mariadb_script(struct db *db, const char *sql, struct arena *a, 
     return e;
 }
 
+/* Named after the database, because names are the whole server's. */
 static enum err mariadb_hold(struct db *db, struct arena *a, struct str *problem)
 {
-    enum err e = lock_database(db, "migrate");
+    char sql[128];
+    int64_t is_mine = 0;
+    snprintf(sql, sizeof(sql), "SELECT GET_LOCK(CONCAT('confab/', MD5(DATABASE())), %" PRId64 ")",
+             wait_s(db));
+    enum err e = ask(db, sql, &is_mine);
+    e = e == ERR_OK && is_mine != 1 ? ERR_BUSY : e;
     if (e != ERR_OK) {
         *problem = arena_printf(a, "The database is being migrated by another process (%s).",
                                 err_code(e));
     }
     return e;
 }
+
+/* MySQL has a number of its own. A restored dump has tables that were made anew; MariaDB's numbers of
+ * servers follow from network addresses, which change with every container. */
+static const char server_identity[] =
+    "(SELECT CONCAT(/*!80000 @@server_uuid, ' ', */ create_time) FROM information_schema.tables"
+    " WHERE table_schema = DATABASE() AND table_name = 'incarnation')";
+/* Both times are of the beginning of the statement: the difference is the same whenever one asks. */
+static const char server_start[] =
+    "(SELECT CONCAT('', UNIX_TIMESTAMP() - CAST(variable_value AS SIGNED))"
+    " FROM /*M! information_schema */ /*!80000 performance_schema */ .global_status"
+    " WHERE variable_name = 'Uptime')";
 
 /* Keys are bytes: no collation of both MySQL and MariaDB takes blanks at the end for what they are. */
 const struct db_driver db_mariadb = {
@@ -437,6 +446,9 @@ const struct db_driver db_mariadb = {
                           [X_BOOL] = "SIGNED",
                           [X_TIME] = "DATETIME(6)",
                           [X_TEXT] = "CHAR",
+                          [X_SERVER] = server_identity,
+                          [X_SINCE] = server_start,
+                          [T_SHARDS] = "8",
                           [X_FOLD] = "REPLACE(LOWER((",
                           [X_FOLDED] = ") COLLATE utf8mb4_unicode_520_ci) COLLATE utf8mb4_bin,"
                                        " 'ß', 'ss')"},

@@ -159,13 +159,6 @@ static void warn_if_unsafe(struct db *db)
     }
 }
 
-/* Of two servers on one database each would take the other for its next life: the second waits as
- * long as for any lock, and that is ERR_BUSY. Held as long as the connection lives. */
-static enum err claim(struct db *db)
-{
-    return run(db, "SELECT pg_advisory_lock(7165063302)", NULL);
-}
-
 static enum err connect_now(struct db *db)
 {
     struct session *session = db->prepared;
@@ -185,12 +178,12 @@ static enum err connect_now(struct db *db)
     enum err e = set_up(db);
     if (e == ERR_OK && db->options.writes_steadily) {
         warn_if_unsafe(db);
-        e = claim(db);
     }
     if (e != ERR_OK) {
         PQfinish(connection_of(db)); /* half set up it is of no use */
         db->handle = NULL;
     }
+    db->connections += e == ERR_OK ? 1 : 0;
     return e;
 }
 
@@ -225,8 +218,7 @@ static enum err postgres_open(struct db *db, const char *url, struct arena *a, s
     enum err e = session->url != NULL ? connect_now(db) : ERR_INTERNAL;
     if (e != ERR_OK) {
         struct str why = str_trim(str_of(PQerrorMessage(connection_of(db))));
-        *problem = e == ERR_BUSY ? STR("Another server runs on this database.")
-                                 : arena_printf(a, "Cannot use the database: %.*s.", STR_ARG(why));
+        *problem = arena_printf(a, "Cannot use the database: %.*s.", STR_ARG(why));
     }
     return e;
 }
@@ -601,7 +593,12 @@ const struct db_driver db_postgres = {
                           [X_INT] = "bigint",
                           [X_BOOL] = "boolean",
                           [X_TIME] = "timestamptz",
-                          [X_TEXT] = "text"},
+                          [X_TEXT] = "text",
+                          [X_SERVER] =
+                              "(SELECT system_identifier::text FROM pg_control_system())"
+                              " || ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)",
+                          [X_SINCE] = "pg_postmaster_start_time()::text",
+                          [T_SHARDS] = "8"},
                 .parameter = "$"},
     .hold = postgres_hold,
     .open = postgres_open,

@@ -168,6 +168,7 @@ static enum err sqlite_open(struct db *db, const char *url, struct arena *a, str
     int code = sqlite3_open_v2(path, &handle, flags,
                                db->options.writes_steadily ? sqlite_vfs_committing() : NULL);
     db->handle = handle;
+    db->connections = 1;
     if (code != SQLITE_OK) {
         *problem = arena_printf(a, "Cannot open the database %s: %s.", path, sqlite3_errstr(code));
         return ERR_UNAVAILABLE;
@@ -410,7 +411,10 @@ const struct db_driver db_sqlite = {
                           [X_INT] = "INTEGER",
                           [X_BOOL] = "INTEGER",
                           [X_TIME] = "INTEGER",
-                          [X_TEXT] = "TEXT"},
+                          [X_TEXT] = "TEXT",
+                          [X_SERVER] = "''",
+                          [X_SINCE] = "''",
+                          [T_SHARDS] = "1"},
                 .parameter = "?"},
     .is_embedded = true,
     .open = sqlite_open,

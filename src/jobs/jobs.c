@@ -34,7 +34,7 @@ struct piece {
     struct work work; /* first, so that the one is found from the other */
     struct jobs *jobs;
     struct arena arena;
-    enum err (*run)(struct piece *piece, struct db *db, int64_t stamp);
+    enum err (*run)(struct piece *piece, struct db *db);
     bool done; /* under jobs->lock */
     enum err result;
 
@@ -76,13 +76,13 @@ static bool wait(struct jobs *jobs, int64_t ms)
 
 /* --- one piece in the writer ---------------------------------------------------------------- */
 
-static enum err piece_run(struct work *work, struct db *db, int64_t stamp)
+static enum err piece_run(struct work *work, struct db *db)
 {
     struct piece *piece = (struct piece *)work;
     arena_reset(&piece->arena);
     piece->next = piece->at;
     piece->more = false;
-    return piece->run(piece, db, stamp);
+    return piece->run(piece, db);
 }
 
 static void piece_done(struct work *work, enum err e, bool batch_failed)
@@ -101,7 +101,7 @@ static enum err do_piece(struct piece *piece)
     struct jobs *jobs = piece->jobs;
     piece->done = false;
     piece->result = ERR_BUSY;
-    piece->work = (struct work){.run = piece_run, .done = piece_done};
+    piece->work = (struct work){.run = piece_run, .done = piece_done, .shard = EXEC_ANY_SHARD};
     if (!exec_write(jobs->app->exec, &piece->work)) {
         return ERR_BUSY;
     }
@@ -134,25 +134,25 @@ static void do_pieces(struct jobs *jobs, struct piece *piece, const char *what)
 /* --- what there is to do -------------------------------------------------------------------- */
 
 /* Of a deleted user who was in more conversations than can be left at once. */
-static enum err leave_piece(struct piece *piece, struct db *db, int64_t stamp, bool *over)
+static enum err leave_piece(struct piece *piece, struct db *db, bool *over)
 {
-    struct call call = {.db = db, .arena = &piece->arena, .now_us = clock_now_us(), .stamp = stamp};
+    struct call call = {.db = db, .arena = &piece->arena, .now_us = clock_now_us()};
     return chat_participant_leave_some(&call, piece->erasure.id, PIECE, over);
 }
 
-static enum err erase_piece(struct piece *piece, struct db *db, int64_t stamp)
+static enum err erase_piece(struct piece *piece, struct db *db)
 {
     bool over = true;
     enum err e = ERR_OK;
     if (piece->erasure.kind == ERASE_USER) {
-        e = leave_piece(piece, db, stamp, &over);
+        e = leave_piece(piece, db, &over);
     }
     if (e != ERR_OK || !over) {
         piece->more = true;
         return e;
     }
-    e = store_erasure_step(db, &piece->arena, stamp, clock_now_us(), &piece->erasure, PIECE,
-                           &piece->next, &over);
+    e = store_erasure_step(db, &piece->arena, clock_now_us(), &piece->erasure, PIECE, &piece->next,
+                           &over);
     piece->more = !over;
     return e;
 }
@@ -193,9 +193,9 @@ static struct purge_times purge_before(const struct jobs *jobs)
     };
 }
 
-static enum err demote_piece(struct piece *piece, struct db *db, int64_t stamp)
+static enum err demote_piece(struct piece *piece, struct db *db)
 {
-    struct call call = {.db = db, .arena = &piece->arena, .now_us = clock_now_us(), .stamp = stamp};
+    struct call call = {.db = db, .arena = &piece->arena, .now_us = clock_now_us()};
     bool over = true;
     enum err e = chat_account_demote_step(&call, piece->user_id, PIECE, &over);
     piece->more = !over;
@@ -224,14 +224,13 @@ static bool demote_one(struct jobs *jobs)
     return piece.result == ERR_OK && !piece.more;
 }
 
-static enum err purge_piece(struct piece *piece, struct db *db, int64_t stamp)
+static enum err purge_piece(struct piece *piece, struct db *db)
 {
     const struct purge_times before = purge_before(piece->jobs);
     int64_t answers = 0;
     int64_t sessions = 0;
     int64_t tickets = 0;
     int64_t changes = 0;
-    (void)stamp;
     enum err e = store_idempotency_purge(db, before.answers_us, PIECE, &answers);
     if (e == ERR_OK) {
         e = store_purge_sessions(db, before.sessions_us, PIECE, &sessions);

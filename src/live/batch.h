@@ -22,6 +22,7 @@ enum live_event_kind {
 
 struct live_event {
     enum live_event_kind kind;
+    int shard;      /* of the change that it tells */
     bool droppable; /* typing, presence: first to go when a buffer is full */
     struct uuid conversation_id;
     struct uuid user_id;
@@ -35,6 +36,9 @@ struct live_event {
 
 struct live_batch {
     atomic_int refs;
+    struct uuid incarnation; /* the one that `to` belongs to */
+    bool
+        restarts; /* the database went back: what was told since is not true. `from` says nothing */
     struct position from; /* the end of the batch before; from == to: nothing durable in it */
     struct position to;
     struct position told; /* what clients that got all of it may be told (<= to: read positions that
@@ -43,6 +47,14 @@ struct live_batch {
     size_t count;
     struct live_event events[];
 };
+
+/* Does a client that knows everything up to `at` know what the event tells? (Frames hold the state of
+ * the batch's end.) */
+static inline bool live_event_is_known(const struct live_event *event,
+                                       const struct live_batch *batch, const struct position *at)
+{
+    return at->at[event->shard] >= batch->to.at[event->shard];
+}
 
 /* LIVE_SESSIONS: is it one of those that live? */
 bool live_event_has_session(const struct live_event *event, struct uuid session_id);

@@ -253,7 +253,7 @@ struct cursor client_cursor(const struct live_client *client)
     if (client->state == CLIENT_PULLING) {
         return client->catchup->from;
     }
-    return (struct cursor){.incarnation = loop->hub->incarnation,
+    return (struct cursor){.incarnation = loop->incarnation,
                            .at = position_max(client->at, &loop->told)};
 }
 

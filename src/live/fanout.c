@@ -8,10 +8,11 @@ struct fanout {
     bool durable;
 };
 
-/* Its page was read later than this batch. */
-static bool is_covered(const struct fanout *f, const struct live_client *client)
+/* Its page was read later than what this event tells. */
+static bool is_covered(const struct fanout *f, const struct live_client *client,
+                       const struct live_event *event)
 {
-    return client->is_ahead && f->durable && position_covers(&client->at, &f->batch->to);
+    return client->is_ahead && f->durable && live_event_is_known(event, f->batch, &client->at);
 }
 
 static void note_fed(struct live_client *client)
@@ -27,7 +28,8 @@ static void note_fed(struct live_client *client)
 static void deliver(const struct fanout *f, struct live_client *client,
                     const struct live_event *event)
 {
-    bool is_known = event->kind != LIVE_USER && is_covered(f, client); /* pages have no users */
+    bool is_known =
+        event->kind != LIVE_USER && is_covered(f, client, event); /* pages have no users */
     if (client->state != CLIENT_LIVE || is_known ||
         (event->droppable && !client->transport->talks)) {
         return;
@@ -97,7 +99,7 @@ static void apply_right(const struct fanout *f, struct live_client *client,
         if (!live_event_has_session(event, client->who.session_id)) {
             join_suspect(client);
         }
-    } else if (client->state == CLIENT_LIVE && !is_covered(f, client)) {
+    } else if (client->state == CLIENT_LIVE && !is_covered(f, client, event)) {
         if (event->kind == LIVE_LEFT) {
             listen_leave(client, event->conversation_id);
         } else {
@@ -154,8 +156,27 @@ static void mark_fed(struct loop *loop, bool durable)
     }
 }
 
+/* What clients were told may not be true any more: their cursors say whether. */
+static void restart(struct loop *loop, const struct live_batch *batch)
+{
+    size_t bytes_max = loop->ring.bytes_max;
+    for (struct live_client *client = loop->clients; client != NULL; client = client->next) {
+        if (client->state == CLIENT_LIVE) {
+            join_again(client);
+        }
+    }
+    ring_fini(&loop->ring);
+    ring_init(&loop->ring, bytes_max);
+    loop->ring.floor = batch->to;
+    loop->told = batch->to;
+}
+
 void fanout_batch(struct loop *loop, const struct live_batch *batch)
 {
+    if (batch->restarts) {
+        restart(loop, batch);
+    }
+    loop->incarnation = batch->incarnation;
     pass_on(&(struct fanout){loop, batch, true});
     loop->position = batch->to;
     loop->told = position_max(loop->told, &batch->told);

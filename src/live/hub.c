@@ -36,10 +36,10 @@ struct hub *hub_new(const struct hub_options *options)
 
 void hub_start(struct hub *hub, struct uuid incarnation, const struct position *at)
 {
-    hub->incarnation = incarnation;
     hub->has_run = true;
     for (size_t i = 0; i < hub->loop_count; i++) {
         struct loop *loop = &hub->loops[i];
+        loop->incarnation = incarnation;
         loop->position = loop->told = loop->ring.floor = *at;
         loop_run(loop);
     }

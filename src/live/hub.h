@@ -92,8 +92,8 @@ struct hub_options {
 };
 
 struct hub *hub_new(const struct hub_options *options);
-/* The incarnation that cursors are made for, and the positions at which the tailer begins. Then the
- * loops run. */
+/* The incarnation that cursors are made for until a batch brings another one, and the positions at
+ * which the tailer begins. Then the loops run. */
 void hub_start(struct hub *hub, struct uuid incarnation, const struct position *at);
 /* Reads nothing more from clients: once it returns, `said` is not called any more. What they said
  * before is answered. */
@@ -108,8 +108,9 @@ void hub_free(struct hub *hub);
 
 /* --- from the tailer's thread --- */
 
-/* Takes the reference. Batches come in order: from == the `to` of the one before. All of them go
- * into the ring, also one with from == to (read positions that waited). */
+/* Takes the reference. Batches come in order: from == the `to` of the one before, unless it restarts:
+ * then the ring begins anew, and clients ask with the cursors that they had. All of them go into the
+ * ring, also one with from == to (read positions that waited). */
 void hub_publish(struct hub *hub, struct live_batch *batch);
 
 /* --- from any thread --- */

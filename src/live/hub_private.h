@@ -10,7 +10,6 @@ enum { LISTENING_SLOTS = 16384 };
 
 struct hub {
     struct hub_options options;
-    struct uuid incarnation; /* set before the loops run */
     struct registry registry;
     atomic_uint listening[LISTENING_SLOTS]; /* clients by their conversation's hash */
     pthread_mutex_t lock;                   /* guards `quiet_loops` */

@@ -68,7 +68,7 @@ static bool can_use_ring(const struct live_client *client)
 {
     const struct catchup *catchup = client->catchup;
     return !catchup->no_ring && !catchup->from.paging &&
-           uuid_eq(catchup->from.incarnation, client->loop->hub->incarnation) &&
+           uuid_eq(catchup->from.incarnation, client->loop->incarnation) &&
            ring_reaches(&client->loop->ring, &catchup->from.at);
 }
 
@@ -147,6 +147,14 @@ static bool reaches(const struct live_client *client, const struct members *memb
     return false;
 }
 
+/* Pages have no users but oneself. */
+static bool is_news(const struct live_client *client, const struct members *members,
+                    const struct live_batch *batch, const struct live_event *event)
+{
+    return reaches(client, members, event) &&
+           (event->kind == LIVE_USER || !live_event_is_known(event, batch, &client->at));
+}
+
 /* What a batch says of the client's own rights. A session that was not among the living then may have
  * begun since: the page that is read next knows. */
 static enum replay replay_rights(const struct live_client *client, struct members *members,
@@ -155,7 +163,8 @@ static enum replay replay_rights(const struct live_client *client, struct member
     enum replay result = REPLAY_WHOLE;
     for (size_t i = 0; i < batch->count; i++) {
         const struct live_event *event = &batch->events[i];
-        if (!uuid_eq(event->user_id, client->who.user_id)) {
+        if (!uuid_eq(event->user_id, client->who.user_id) ||
+            (event->kind != LIVE_SESSIONS && live_event_is_known(event, batch, &client->at))) {
             continue;
         }
         if (event->kind == LIVE_LEFT) {
@@ -177,7 +186,7 @@ static bool fits(const struct live_client *client, const struct members *members
     size_t bytes = client->queue.bytes;
     for (size_t i = 0; i < batch->count; i++) {
         const struct live_event *event = &batch->events[i];
-        if (event->droppable || !reaches(client, members, event)) {
+        if (event->droppable || !is_news(client, members, batch, event)) {
             continue;
         }
         if (event->frame == NULL) {
@@ -200,7 +209,7 @@ static enum replay replay_batch(struct live_client *client, struct members *memb
     }
     for (size_t i = 0; i < batch->count && result == REPLAY_WHOLE; i++) {
         const struct live_event *event = &batch->events[i];
-        if (!event->droppable && reaches(client, members, event)) {
+        if (!event->droppable && is_news(client, members, batch, event)) {
             client_push(client, live_frame_ref(event->frame));
         }
     }
@@ -231,7 +240,7 @@ static enum replay replay(struct live_client *client, struct members *members)
 static void stay_behind(struct live_client *client)
 {
     client->catchup->from =
-        (struct cursor){.incarnation = client->loop->hub->incarnation, .at = client->at};
+        (struct cursor){.incarnation = client->loop->incarnation, .at = client->at};
     client->catchup->no_ring = true;
 }
 
@@ -280,6 +289,17 @@ static void join(struct live_client *client, struct live_page *page, bool from_r
     } else {
         go_live(client);
         count_add(&client->loop->counts.ring_joins, from_ring ? 1 : 0);
+    }
+}
+
+/* A page of another life of the database than the loop's: until the tailer has come to it too, or
+ * since it has gone on, there is nothing to be live from. */
+static void join_if_same_life(struct live_client *client, struct live_page *page, bool from_ring)
+{
+    if (uuid_eq(page->next.incarnation, client->loop->incarnation)) {
+        join(client, page, from_ring);
+    } else {
+        client->catchup->waits = true;
     }
 }
 
@@ -333,7 +353,7 @@ void join_page(struct live_client *client, struct live_page *page, bool from_rin
     client->catchup->from = page->next;
     client->catchup->no_ring = false;
     if (!page->more && page->joinable) {
-        join(client, page, from_ring);
+        join_if_same_life(client, page, from_ring);
     }
     if (has_frames && client->state == CLIENT_PULLING) {
         send_cursor(client);

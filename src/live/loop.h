@@ -69,7 +69,8 @@ struct loop {
     struct index users;
     struct index subscribers;
     struct ring ring;
-    struct position position; /* the end of the newest batch */
+    struct uuid incarnation;  /* of the newest batch */
+    struct position position; /* its end */
     struct position told;     /* what clients that got all batches may be told */
     struct ws_reader_cache readers;
     char *input; /* READ_SIZE bytes, for one read at a time */

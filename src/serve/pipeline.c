@@ -30,6 +30,8 @@
 #include "serve/reply.h"
 #include "serve/router.h"
 #include "serve/touch.h"
+#include "store/change.h"
+#include "store/message.h"
 
 static const struct renderer json_renderer = {{"application/json", 16}, {"json", 4}};
 
@@ -251,12 +253,11 @@ static struct req *req_of(struct work *work)
     return (struct req *)((char *)work - offsetof(struct req, work));
 }
 
-static enum err write_run(struct work *work, struct db *db, int64_t stamp)
+static enum err write_run(struct work *work, struct db *db)
 {
     struct req *r = req_of(work);
     reply_reset(r);
     r->call.db = db;
-    r->call.stamp = stamp;
     r->call.now_us = clock_now_us();
     r->call.noted = (struct chat_noted){NULL, {{0}}};
     return run_write(r);
@@ -264,11 +265,10 @@ static enum err write_run(struct work *work, struct db *db, int64_t stamp)
 
 /* The answer is written already; it goes out once this is stored: a ticket is used, or the audit
  * log says who was shown what. */
-static enum err confirm_run(struct work *work, struct db *db, int64_t stamp)
+static enum err confirm_run(struct work *work, struct db *db)
 {
     struct req *r = req_of(work);
     r->call.db = db;
-    r->call.stamp = stamp;
     enum err e = r->confirm != NULL ? r->confirm(r) : ERR_OK;
     return e == ERR_OK ? chat_audit_noted(&r->call) : e;
 }
@@ -312,11 +312,19 @@ static void write_release(struct work *work)
     finish(req_of(work));
 }
 
-/* Queues the request to the writer; the exchange is deferred. */
-static void submit_write(struct req *r,
-                         enum err (*run)(struct work *work, struct db *db, int64_t stamp))
+/* By what it belongs to. A wrong one costs waiting, nothing else: store/ holds the shards that it
+ * writes in. */
+static int shard_of(const struct req *r)
 {
-    r->work = (struct work){.run = run, .done = write_done, .release = write_release};
+    int shards = exec_shards(r->app->exec);
+    return uuid_is_zero(r->within) ? EXEC_ANY_SHARD : store_shard_among(r->within, shards);
+}
+
+/* Queues the request to a writer; the exchange is deferred. */
+static void submit_write(struct req *r, enum err (*run)(struct work *work, struct db *db))
+{
+    r->work = (struct work){
+        .run = run, .done = write_done, .release = write_release, .shard = shard_of(r)};
     if (!exec_write(r->app->exec, &r->work)) {
         reply_send(r, ERR_BUSY);
     }
@@ -324,7 +332,7 @@ static void submit_write(struct req *r,
 
 /* Queues the request to a pool, where addresses take turns; the exchange is deferred. */
 static void submit_to(struct req *r, enum exec_pool pool,
-                      enum err (*run)(struct work *work, struct db *db, int64_t stamp),
+                      enum err (*run)(struct work *work, struct db *db),
                       void (*done)(struct work *work, enum err e, bool batch_failed))
 {
     r->work = (struct work){.run = run, .done = done, .turn = net_turn(r->address, r->app->seed)};
@@ -333,10 +341,9 @@ static void submit_to(struct req *r, enum exec_pool pool,
     }
 }
 
-static enum err slow_run(struct work *work, struct db *db, int64_t stamp)
+static enum err slow_run(struct work *work, struct db *db)
 {
     struct req *r = req_of(work);
-    (void)stamp;
     r->call.db = db;
     if (r->route->throttle == THROTTLE_LOGIN) { /* those that queued before it may have failed */
         enum err e = rates_login_check(r);
@@ -367,6 +374,31 @@ static void submit_slow(struct req *r)
 
 /* --- the two ways in ------------------------------------------------------------------------ */
 
+/* Of a message named alone the database must be asked. */
+static enum err find_conversation(struct req *r)
+{
+    bool is_nested = r->path_ids[1].text.p != NULL;
+    bool found = false;
+    if (is_nested || r->call.db == NULL) {
+        r->within = is_nested ? r->path_ids[0].id : r->within;
+        return ERR_OK;
+    }
+    return store_message_conversation(r->call.db, r->path_ids[0].id, &r->within, &found);
+}
+
+static enum err find_within(struct req *r)
+{
+    enum within within = r->route->db == ROUTE_WRITE ? r->resource->within : WITHIN_CALLER;
+    switch (within) {
+    case WITHIN_CALLER: r->within = r->call.me != NULL ? r->user.id : (struct uuid){{0}}; break;
+    case WITHIN_CONVERSATION: r->within = r->path_ids[0].id; break;
+    case WITHIN_NAMED: r->within = req_input(r, "conversation")->id; break;
+    case WITHIN_MESSAGE: return find_conversation(r);
+    case WITHIN_MANY: break;
+    }
+    return ERR_OK;
+}
+
 /* Admits the request and, unless the writer must do it, answers it. *to_writer: it is admitted, its
  * input is good, and it has still to run; or it was a read of which something must be stored. */
 static enum err admit_and_read(struct req *r, bool *to_writer)
@@ -382,13 +414,16 @@ static enum err admit_and_read(struct req *r, bool *to_writer)
     if (r->route->db != ROUTE_WRITE) {
         e = run_read(r);
         *to_writer = e == ERR_OK && (r->call.noted.action != NULL || r->confirm != NULL);
-        return e;
+        return *to_writer ? find_within(r) : e;
     }
     if (r->body_error != ERR_OK || r->problems.first != NULL) {
         e = find_object_first(r); /* a foreign object is told before a bad body */
         return e == ERR_OK ? body_result(r) : e;
     }
     e = throttle_login(r);
+    if (e == ERR_OK) {
+        e = find_within(r);
+    }
     *to_writer = e == ERR_OK;
     return e;
 }
@@ -402,10 +437,9 @@ static void go_on_writing(struct req *r)
     }
 }
 
-static enum err apart_run(struct work *work, struct db *db, int64_t stamp)
+static enum err apart_run(struct work *work, struct db *db)
 {
     struct req *r = req_of(work);
-    (void)stamp;
     r->call.db = db;
     db_set_deadline(db, clock_steady_us() + r->app->conf->read_timeout_ms * 1000);
     return admit_and_read(r, &r->to_writer);

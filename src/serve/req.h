@@ -61,6 +61,7 @@ struct req {
     struct str base_url; /* "http://127.0.0.1:8000" for absolute links */
     struct str request_id;
 
+    struct uuid within;  /* what the writes belong to (enum within); zero: not known */
     void *object;        /* what route->object found, for route->handle */
     struct uuid created; /* what route->handle has made, for route->may_replay of a replay */
     void *slow_result;   /* what route->slow made, for route->handle */

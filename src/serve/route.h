@@ -44,6 +44,15 @@ struct route {
     bool ticket; /* takes ?ticket= where there is no Authorization header */
 };
 
+/* What the writes of a resource belong to, so that the writer of its shard does them (store/change.h). */
+enum within {
+    WITHIN_CALLER,
+    WITHIN_CONVERSATION, /* of the path */
+    WITHIN_NAMED,        /* the conversation of the field "conversation" */
+    WITHIN_MESSAGE,      /* the conversation of the path's message */
+    WITHIN_MANY,
+};
+
 enum { PATHS_MAX = 6, METHODS_MAX = 6, PATH_IDS_MAX = 2 };
 
 struct resource {
@@ -51,6 +60,7 @@ struct resource {
     const char *description;
     const char *paths[PATHS_MAX]; /* below /api/, canonical one first: "users/{id}/"; a path that
                                       begins with '/' stands outside /api/ */
+    enum within within;
     struct route methods[METHODS_MAX + 1];
 };
 

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "chat/session.h"
 #include "serve/app.h"
+#include "store/change.h"
 
 enum { TOUCH_INTERVAL_S = 60 };
 
@@ -16,14 +17,11 @@ struct touch {
     struct uuid user_id;
 };
 
-static enum err touch_run(struct work *work, struct db *db, int64_t stamp)
+static enum err touch_run(struct work *work, struct db *db)
 {
     struct touch *touch = (struct touch *)work;
-    struct call call = {.db = db,
-                        .arena = &touch->arena,
-                        .now_us = clock_now_us(),
-                        .stamp = stamp,
-                        .limits = touch->limits};
+    struct call call = {
+        .db = db, .arena = &touch->arena, .now_us = clock_now_us(), .limits = touch->limits};
     return chat_session_touch(&call, touch->session_id, touch->user_id);
 }
 
@@ -46,6 +44,7 @@ void touch_session(struct req *r)
     struct touch *touch = mem_alloc_zero(sizeof(*touch));
     touch->work.run = touch_run;
     touch->work.done = touch_done;
+    touch->work.shard = store_shard_among(r->user.id, exec_shards(r->app->exec));
     touch->limits = &r->app->limits;
     touch->session_id = r->session.id;
     touch->user_id = r->user.id;

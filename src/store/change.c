@@ -1,41 +1,108 @@
 #include "store/change.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 #include "base/clock.h"
+#include "crypto/random.h"
 #include "store/queries.h"
 
-int store_shard_of(struct uuid id)
+/* --- shards -------------------------------------------------------------------------------- */
+
+int store_shard_of(struct db *db, struct uuid id)
 {
-    return id.b[sizeof(id.b) - 1] % STORE_SHARDS; /* the last byte is random in every version */
+    assert(*db_shards(db) > 0);
+    return store_shard_among(id, *db_shards(db));
 }
 
-int64_t store_stamp_of(const struct position *position, struct uuid id)
+int64_t store_stamp_of(struct db *db, const struct position *position, struct uuid id)
 {
-    return position->at[store_shard_of(id)];
+    return position->at[store_shard_of(db, id)];
 }
 
-enum err store_position(struct db *db, struct position *out)
+enum err store_position(struct db *db, struct position *out, struct uuid *incarnation)
 {
     struct db_rows rows;
+    struct uuid newest = {{0}};
+    int shards = 0;
     *out = (struct position){{0}};
     enum err e = db_query(db, Q_CHANGE_POSITION, NO_ARGS, &rows);
-    while (e == ERR_OK && db_next(&rows)) {
-        int64_t shard = db_int(&rows, 0);
-        if (shard >= 0 && shard < STORE_SHARDS) {
-            out->at[shard] = db_int(&rows, 1);
+    while (e == ERR_OK && db_next(&rows) && shards < SHARDS_MAX) {
+        out->at[shards++] = db_int(&rows, 0);
+        newest = db_uuid(&rows, 1);
+    }
+    e = db_end(&rows, e);
+    if (e == ERR_OK) {
+        *db_shards(db) = shards;
+    }
+    if (incarnation != NULL) {
+        *incarnation = newest;
+    }
+    return e;
+}
+
+enum err store_hold_shard(struct db *db, int shard)
+{
+    int64_t *stamp = &db_stamps(db)->at[shard];
+    if (!db_is_writing(db) || *stamp != 0) {
+        return ERR_OK;
+    }
+    return db_get_int(db, Q_STAMP_RAISE, ARGS(V_INT(shard)), stamp, NULL);
+}
+
+static enum err count_shards(struct db *db)
+{
+    struct position position;
+    return *db_shards(db) > 0 ? ERR_OK : store_position(db, &position, NULL);
+}
+
+enum err store_hold_all(struct db *db)
+{
+    enum err e = count_shards(db);
+    for (int shard = 0; e == ERR_OK && shard < *db_shards(db); shard++) {
+        e = store_hold_shard(db, shard);
+    }
+    return e;
+}
+
+enum err store_hold(struct db *db, struct uuid id, bool *late)
+{
+    enum err e = count_shards(db);
+    bool is_new = e == ERR_OK && db_is_writing(db) && store_stamp_of(db, db_stamps(db), id) == 0;
+    if (late != NULL) {
+        *late = is_new;
+    }
+    return is_new ? store_hold_shard(db, store_shard_of(db, id)) : e;
+}
+
+enum err store_stamp(struct db *db, struct uuid id, int64_t *stamp)
+{
+    enum err e = store_hold(db, id, NULL);
+    *stamp = e == ERR_OK ? store_stamp_of(db, db_stamps(db), id) : 0;
+    return e;
+}
+
+struct uuid store_new_id(struct db *db)
+{
+    struct uuid id = random_uuid_v7();
+    uint8_t *last = &id.b[sizeof(id.b) - 1];
+    for (int shard = 0; shard < *db_shards(db); shard++) {
+        if (db_stamps(db)->at[shard] != 0) { /* their number is a power of two */
+            *last = (uint8_t)(*last - *last % *db_shards(db) + shard);
+            break;
         }
     }
-    return db_end(&rows, e);
+    return id;
 }
 
 /* --- the log ------------------------------------------------------------------------------- */
 
-enum err store_change_add(struct db *db, int64_t stamp, enum change_kind kind,
-                          struct uuid conversation_id, struct uuid object_id, int64_t rev)
+enum err store_change_add(struct db *db, enum change_kind kind, struct uuid conversation_id,
+                          struct uuid object_id, int64_t rev)
 {
     bool inside = !uuid_is_zero(conversation_id);
-    int shard = store_shard_of(inside ? conversation_id : object_id);
+    int shard = store_shard_of(db, inside ? conversation_id : object_id);
+    int64_t stamp = db_stamps(db)->at[shard];
     return db_exec(db, Q_CHANGE_ADD,
                    ARGS(V_INT(shard), V_INT(stamp), V_INT(db_changes(db)), V_INT(kind),
                         V_UUID_OR_NULL(conversation_id), V_UUID_OR_NULL(object_id), V_INT(rev),
@@ -75,44 +142,26 @@ static struct change read_change(struct db_rows *rows, int shard)
                            .rev = db_int(rows, 4)};
 }
 
-/* Stops where a commit begins when there are `most`; *at: the last commit that is in the list. */
-static enum err list_shard(struct db *db, int shard, size_t most, struct change_list *list,
-                           int64_t *at)
+static enum err list_shard(struct db *db, int shard, int64_t after, struct change_list *list)
 {
     struct db_rows rows;
-    bool over = true;
-    int64_t reached = *at;
-    enum err e = db_query(db, Q_CHANGE_LIST, ARGS(V_INT(shard), V_INT(*at)), &rows);
+    enum err e = db_query(db, Q_CHANGE_LIST, ARGS(V_INT(shard), V_INT(after)), &rows);
     while (e == ERR_OK && db_next(&rows)) {
         struct change change = read_change(&rows, shard);
-        if (list->count >= most && change.stamp != reached) {
-            over = false;
-            break;
-        }
         append(list, &change);
-        reached = change.stamp;
     }
-    e = db_end(&rows, e);
-    if (!over) {
-        *at = reached;
-        return e;
-    }
-    struct position present;
-    if (e == ERR_OK) {
-        e = store_position(db, &present);
-    }
-    *at = e == ERR_OK && present.at[shard] > *at ? present.at[shard] : *at;
-    return e;
+    return db_end(&rows, e);
 }
 
 enum err store_change_list(struct db *db, struct arena *a, const struct position *from,
-                           int64_t most, struct change **rows, size_t *count, struct position *to)
+                           const struct position *to, struct change **rows, size_t *count)
 {
     struct change_list list = {.arena = a};
     enum err e = ERR_OK;
-    *to = *from;
-    for (int shard = 0; shard < STORE_SHARDS && e == ERR_OK; shard++) {
-        e = list_shard(db, shard, (size_t)most, &list, &to->at[shard]);
+    for (int shard = 0; shard < *db_shards(db) && e == ERR_OK; shard++) {
+        if (to->at[shard] > from->at[shard]) {
+            e = list_shard(db, shard, from->at[shard], &list);
+        }
     }
     *rows = list.rows;
     *count = list.count;
@@ -121,9 +170,9 @@ enum err store_change_list(struct db *db, struct arena *a, const struct position
 
 enum err store_change_cut(struct db *db, int64_t before_us, int64_t most, int64_t *dropped)
 {
-    enum err e = ERR_OK;
+    enum err e = count_shards(db);
     *dropped = 0;
-    for (int shard = 0; shard < STORE_SHARDS && e == ERR_OK; shard++) {
+    for (int shard = 0; e == ERR_OK && shard < *db_shards(db); shard++) {
         int64_t n = 0;
         e = db_exec(db, Q_CHANGE_CUT, ARGS(V_INT(shard), V_TIME(before_us), V_INT(most - *dropped)),
                     &n);
@@ -134,10 +183,10 @@ enum err store_change_cut(struct db *db, int64_t before_us, int64_t most, int64_
 
 /* --- incarnations -------------------------------------------------------------------------- */
 
-static struct str positions_as_text(struct arena *a, const struct position *position)
+static struct str positions_as_text(struct arena *a, const struct position *position, int shards)
 {
     struct str text = STR("");
-    for (int shard = 0; shard < STORE_SHARDS; shard++) {
+    for (int shard = 0; shard < shards; shard++) {
         text = arena_printf(a, "%.*s%s%" PRId64, STR_ARG(text), shard == 0 ? "" : ",",
                             position->at[shard]);
     }
@@ -148,7 +197,7 @@ static struct str positions_as_text(struct arena *a, const struct position *posi
 static struct position positions_from_text(struct str text)
 {
     struct position position = {{0}};
-    for (int shard = 0; shard < STORE_SHARDS && text.p != NULL; shard++) {
+    for (int shard = 0; shard < SHARDS_MAX && text.p != NULL; shard++) {
         if (!str_to_i64(str_cut(&text, ','), &position.at[shard])) {
             position.at[shard] = 0;
         }
@@ -156,13 +205,27 @@ static struct position positions_from_text(struct str text)
     return position;
 }
 
-enum err store_incarnation_newest(struct db *db, struct uuid *id, bool *found)
+enum err store_incarnation_newest(struct db *db, struct arena *a, struct uuid *id,
+                                  struct str *identity, bool *found)
 {
     struct db_rows rows;
     enum err e = db_query(db, Q_INCARNATION_NEWEST, NO_ARGS, &rows);
     *found = e == ERR_OK && db_next(&rows);
     if (*found) {
         *id = db_uuid(&rows, 0);
+        *identity = arena_copy(a, db_text(&rows, 1));
+    }
+    return db_end(&rows, e);
+}
+
+enum err store_server_identity(struct db *db, struct arena *a, struct str *server,
+                               struct str *since)
+{
+    struct db_rows rows;
+    enum err e = db_query(db, Q_SERVER_IDENTITY, NO_ARGS, &rows);
+    while (e == ERR_OK && db_next(&rows)) {
+        *server = arena_copy(a, db_text(&rows, 0));
+        *since = arena_copy(a, db_text(&rows, 1));
     }
     return db_end(&rows, e);
 }
@@ -172,7 +235,7 @@ enum err store_incarnation_add(struct db *db, struct uuid id, struct str identit
 {
     struct arena a;
     struct position began;
-    enum err e = store_position(db, &began);
+    enum err e = store_position(db, &began, NULL);
     if (e != ERR_OK) {
         return e;
     }
@@ -180,10 +243,9 @@ enum err store_incarnation_add(struct db *db, struct uuid id, struct str identit
         began.at[i] = -1; /* before any cursor */
     }
     arena_init(&a);
-    e = db_exec(
-        db, Q_INCARNATION_ADD,
-        ARGS(V_UUID(id), V_TEXT(identity), V_TEXT(positions_as_text(&a, &began)), V_TIME(now_us)),
-        NULL);
+    struct str text = positions_as_text(&a, &began, *db_shards(db));
+    e = db_exec(db, Q_INCARNATION_ADD,
+                ARGS(V_UUID(id), V_TEXT(identity), V_TEXT(text), V_TIME(now_us)), NULL);
     arena_fini(&a);
     return e;
 }
@@ -211,7 +273,7 @@ enum err store_incarnation_holds(struct db *db, struct uuid id, const struct pos
     *holds = false;
     enum err e = find_end(db, id, &end, &newest, &found);
     if (e == ERR_OK && found && newest) {
-        e = store_position(db, &end);
+        e = store_position(db, &end, NULL);
     }
     *holds = e == ERR_OK && found && position_covers(&end, at);
     return e;

@@ -19,13 +19,30 @@ enum change_kind {
     CHANGE_ENDED = 8,        /* the conversation was deleted */
 };
 
-/* One on SQLite: its file has one writer. */
-enum { STORE_SHARDS = 1 };
-
-/* Where the changes of a conversation belong; those of nothing but a user: by his id. */
-int store_shard_of(struct uuid id);
+/* Where the changes of a conversation belong; those of nothing but a user: by his id. How many shards
+ * a database has is settled when it is made (migration 0005): one on SQLite, whose file has one writer,
+ * SHARDS_MAX elsewhere. The connection knows it once it has called store_position() or store_stamp(). */
+int store_shard_of(struct db *db, struct uuid id);
+/* The same in a database of so many shards. */
+static inline int store_shard_among(struct uuid id, int shards)
+{
+    return id.b[sizeof(id.b) - 1] % shards; /* the last byte is random in every version */
+}
 /* The stamp that counts for what belongs to that conversation or user. */
-int64_t store_stamp_of(const struct position *position, struct uuid id);
+int64_t store_stamp_of(struct db *db, const struct position *position, struct uuid id);
+
+/* Holds shards until the end of the transaction, by raising their counters: meanwhile nobody else
+ * writes in them, on any node, and what is read was committed before. Who wants several takes them
+ * all at once, in their order, before he holds any: else two could wait for each other, which the
+ * database ends with ERR_BUSY. All do nothing in a transaction that only reads. */
+enum err store_hold_shard(struct db *db, int shard) CHECKED;
+enum err store_hold_all(struct db *db) CHECKED;
+/* The shard of that conversation or user, unless it is held. *late: it was not. NULL is fine. */
+enum err store_hold(struct db *db, struct uuid id, bool *late) CHECKED;
+/* Holds likewise. *stamp: the number of the commit under way in that shard. */
+enum err store_stamp(struct db *db, struct uuid id, int64_t *stamp) CHECKED;
+/* A new id (version 7) that belongs to a shard which is held. */
+struct uuid store_new_id(struct db *db);
 
 struct change {
     int shard;
@@ -36,32 +53,36 @@ struct change {
     int64_t rev; /* 0: none */
 };
 
-/* Appends; called by the functions of store/ that make the change, with the stamp they write. Within
+/* Appends; called by the functions of store/ that make the change, behind store_stamp(). Within
  * a commit the rows are ordered by db_changes(), which grows with each row that the connection
  * changes, this one too, so that no two have the same number. */
-enum err store_change_add(struct db *db, int64_t stamp, enum change_kind kind,
-                          struct uuid conversation_id, struct uuid object_id, int64_t rev) CHECKED;
+enum err store_change_add(struct db *db, enum change_kind kind, struct uuid conversation_id,
+                          struct uuid object_id, int64_t rev) CHECKED;
 
-/* The newest positions of this snapshot. */
-enum err store_position(struct db *db, struct position *out) CHECKED;
+/* The newest positions of this snapshot. *incarnation (may be NULL): the newest one, or zero. */
+enum err store_position(struct db *db, struct position *out, struct uuid *incarnation) CHECKED;
 
-/* The changes behind `from`, shard by shard in order, whole commits only: about `most` of them, more
- * if one commit has more. *to: the position after them, or the present one if there are no more. */
+/* The changes behind `from` up to `to`, which store_position() has said, shard by shard in order. */
 enum err store_change_list(struct db *db, struct arena *a, const struct position *from,
-                           int64_t most, struct change **rows, size_t *count, struct position *to)
-    CHECKED;
+                           const struct position *to, struct change **rows, size_t *count) CHECKED;
 
 /* Drops up to `most` changes from before `before_us`, oldest first. */
 enum err store_change_cut(struct db *db, int64_t before_us, int64_t most, int64_t *dropped) CHECKED;
 
-/* A life of the database: from a start of the server until the next one. */
+/* A life of the database, in which nothing that was committed was lost: on SQLite from a start of
+ * Confab until the next one, elsewhere of the database server. */
 struct incarnation {
     struct uuid id;
     struct position began;
 };
 
 /* The present one; *found is false in a new database. */
-enum err store_incarnation_newest(struct db *db, struct uuid *id, bool *found) CHECKED;
+enum err store_incarnation_newest(struct db *db, struct arena *a, struct uuid *id,
+                                  struct str *identity, bool *found) CHECKED;
+/* Which database server this is, its history included, and since when it runs; both empty where the
+ * database is a file. */
+enum err store_server_identity(struct db *db, struct arena *a, struct str *server,
+                               struct str *since) CHECKED;
 /* Adds one that begins at the present positions; `identity` says what database it is. `went_back`: the
  * database is an older copy, so that nothing of the incarnation before counts any more. */
 enum err store_incarnation_add(struct db *db, struct uuid id, struct str identity, bool went_back,

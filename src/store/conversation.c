@@ -72,47 +72,57 @@ enum err store_conversation_seq_of(struct db *db, struct uuid id, struct uuid me
     return db_get_int(db, Q_CONVERSATION_SEQ_OF, ARGS(V_UUID(id), V_UUID(message_id)), seq, found);
 }
 
-static enum err log_change(struct db *db, int64_t stamp, enum change_kind kind, struct uuid id,
-                           int64_t rev)
+static enum err log_change(struct db *db, enum change_kind kind, struct uuid id, int64_t rev)
 {
-    return store_change_add(db, stamp, kind, id, (struct uuid){{0}}, rev);
+    return store_change_add(db, kind, id, (struct uuid){{0}}, rev);
 }
 
-enum err store_conversation_add(struct db *db, int64_t stamp, const struct conversation *c,
+enum err store_conversation_add(struct db *db, const struct conversation *c,
                                 const uint8_t *direct_key, bool *added)
 {
     int64_t changed = 0;
-    enum err e = db_exec(db, Q_CONVERSATION_ADD,
-                         ARGS(V_UUID(c->id), V_TEXT(c->title), V_TEXT(c->metadata),
-                              V_BLOB(key_bytes(direct_key)), V_UUID(c->created_by),
-                              V_TIME(c->created_at), V_TIME(c->updated_at),
-                              V_INT(c->participant_count), V_INT(c->rev), V_INT(stamp)),
-                         &changed);
+    int64_t stamp = 0;
+    enum err e = store_stamp(db, c->id, &stamp);
+    if (e == ERR_OK) {
+        e = db_exec(db, Q_CONVERSATION_ADD,
+                    ARGS(V_UUID(c->id), V_TEXT(c->title), V_TEXT(c->metadata),
+                         V_BLOB(key_bytes(direct_key)), V_UUID(c->created_by),
+                         V_TIME(c->created_at), V_TIME(c->updated_at), V_INT(c->participant_count),
+                         V_INT(c->rev), V_INT(stamp)),
+                    &changed);
+    }
     *added = changed > 0;
-    return *added ? log_change(db, stamp, CHANGE_CONVERSATION, c->id, c->rev) : e;
+    return *added ? log_change(db, CHANGE_CONVERSATION, c->id, c->rev) : e;
 }
 
-enum err store_conversation_save(struct db *db, int64_t stamp,
-                                 const struct conversation *conversation, int64_t own_rev)
+enum err store_conversation_save(struct db *db, const struct conversation *conversation,
+                                 int64_t own_rev)
 {
     const struct conversation *c = conversation;
-    enum err e = db_exec(db, Q_CONVERSATION_SAVE,
-                         ARGS(V_UUID(c->id), V_TEXT(c->title), V_TEXT(c->metadata),
-                              V_TIME(c->updated_at), V_TIME_OR_NULL(c->closed_at),
-                              V_INT(c->participant_count), V_INT(c->rev), V_INT(stamp)),
-                         NULL);
+    int64_t stamp = 0;
+    enum err e = store_stamp(db, c->id, &stamp);
+    if (e == ERR_OK) {
+        e = db_exec(db, Q_CONVERSATION_SAVE,
+                    ARGS(V_UUID(c->id), V_TEXT(c->title), V_TEXT(c->metadata),
+                         V_TIME(c->updated_at), V_TIME_OR_NULL(c->closed_at),
+                         V_INT(c->participant_count), V_INT(c->rev), V_INT(stamp)),
+                    NULL);
+    }
     if (e != ERR_OK || own_rev == 0) {
         return e;
     }
-    return log_change(db, stamp, CHANGE_CONVERSATION, c->id, own_rev);
+    return log_change(db, CHANGE_CONVERSATION, c->id, own_rev);
 }
 
-enum err store_conversation_delete(struct db *db, int64_t stamp, const struct conversation *c)
+enum err store_conversation_delete(struct db *db, const struct conversation *c)
 {
-    enum err e =
-        db_exec(db, Q_CONVERSATION_DELETE,
-                ARGS(V_UUID(c->id), V_TIME(c->deleted_at), V_INT(c->rev), V_INT(stamp)), NULL);
-    return e == ERR_OK ? log_change(db, stamp, CHANGE_ENDED, c->id, c->rev) : e;
+    int64_t stamp = 0;
+    enum err e = store_stamp(db, c->id, &stamp);
+    if (e == ERR_OK) {
+        e = db_exec(db, Q_CONVERSATION_DELETE,
+                    ARGS(V_UUID(c->id), V_TIME(c->deleted_at), V_INT(c->rev), V_INT(stamp)), NULL);
+    }
+    return e == ERR_OK ? log_change(db, CHANGE_ENDED, c->id, c->rev) : e;
 }
 
 /* ------- the list ------- */

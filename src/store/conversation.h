@@ -24,17 +24,15 @@ enum err store_conversation_seq_of(struct db *db, struct uuid id, struct uuid me
                                    int64_t *seq, bool *found) CHECKED;
 
 /* `direct_key` may be NULL. *added is false if the pair has a conversation already. */
-enum err store_conversation_add(struct db *db, int64_t stamp,
-                                const struct conversation *conversation, const uint8_t *direct_key,
-                                bool *added) CHECKED;
+enum err store_conversation_add(struct db *db, const struct conversation *conversation,
+                                const uint8_t *direct_key, bool *added) CHECKED;
 /* Writes what may change by other things than messages: title, metadata, updated_at, closed_at,
  * participant_count, rev. `own_rev`: the rev with which title, metadata or closed_at changed; 0: they
  * did not, only memberships did. */
-enum err store_conversation_save(struct db *db, int64_t stamp,
-                                 const struct conversation *conversation, int64_t own_rev) CHECKED;
+enum err store_conversation_save(struct db *db, const struct conversation *conversation,
+                                 int64_t own_rev) CHECKED;
 /* Writes deleted_at, rev and empty counts, and frees the pair for another. */
-enum err store_conversation_delete(struct db *db, int64_t stamp,
-                                   const struct conversation *conversation) CHECKED;
+enum err store_conversation_delete(struct db *db, const struct conversation *conversation) CHECKED;
 
 enum { CONVERSATION_WORDS_MAX = 5 };
 

@@ -48,11 +48,15 @@ static enum err list_sent(struct db *db, struct uuid sender_id, const struct lis
 }
 
 /* *counted: it was one of the messages that the server counts (its conversation is not deleted). */
-static enum err raise(struct db *db, int64_t stamp, struct uuid conversation_id, int64_t *rev,
+static enum err raise(struct db *db, struct uuid conversation_id, int64_t *stamp, int64_t *rev,
                       bool *counted)
 {
     struct db_rows rows;
-    enum err e = db_query(db, Q_ERASURE_RAISE, ARGS(V_UUID(conversation_id), V_INT(stamp)), &rows);
+    enum err e = store_stamp(db, conversation_id, stamp);
+    if (e != ERR_OK) {
+        return e;
+    }
+    e = db_query(db, Q_ERASURE_RAISE, ARGS(V_UUID(conversation_id), V_INT(*stamp)), &rows);
     while (e == ERR_OK && db_next(&rows)) {
         *rev = db_int(&rows, 0);
         *counted = db_is_null(&rows, 1);
@@ -60,11 +64,11 @@ static enum err raise(struct db *db, int64_t stamp, struct uuid conversation_id,
     return db_end(&rows, e);
 }
 
-static enum err bury(struct db *db, int64_t stamp, int64_t now_us, const struct sent *m,
-                     bool *counted)
+static enum err bury(struct db *db, int64_t now_us, const struct sent *m, bool *counted)
 {
+    int64_t stamp = 0;
     int64_t rev = 0;
-    enum err e = raise(db, stamp, m->conversation_id, &rev, counted);
+    enum err e = raise(db, m->conversation_id, &stamp, &rev, counted);
     if (e == ERR_OK) {
         e = db_exec(db, Q_ERASURE_BURY,
                     ARGS(V_UUID(m->conversation_id), V_INT(m->seq), V_TIME(now_us), V_INT(rev),
@@ -74,21 +78,23 @@ static enum err bury(struct db *db, int64_t stamp, int64_t now_us, const struct 
     if (e == ERR_OK) {
         e = db_exec(db, Q_HISTORY_WIPE, ARGS(V_UUID(m->id)), NULL);
     }
-    return e == ERR_OK ? store_change_add(db, stamp, CHANGE_MESSAGE, m->conversation_id, m->id, rev)
-                       : e;
+    return e == ERR_OK ? store_change_add(db, CHANGE_MESSAGE, m->conversation_id, m->id, rev) : e;
 }
 
-static enum err erase_sent(struct db *db, struct arena *a, int64_t stamp, int64_t now_us,
-                           struct uuid user_id, int64_t most, struct list_key *at, bool *over)
+static enum err erase_sent(struct db *db, struct arena *a, int64_t now_us, struct uuid user_id,
+                           int64_t most, struct list_key *at, bool *over)
 {
     struct sent *list = ARENA_ARRAY(a, struct sent, (size_t)most);
     int64_t count = 0;
     int64_t removed = 0;
-    enum err e = list_sent(db, user_id, at, most, list, &count);
+    enum err e = store_hold_all(db);
+    if (e == ERR_OK) {
+        e = list_sent(db, user_id, at, most, list, &count);
+    }
     for (int64_t i = 0; i < count && e == ERR_OK; i++) {
         bool counted = false;
         if (list[i].has_text) {
-            e = bury(db, stamp, now_us, &list[i], &counted);
+            e = bury(db, now_us, &list[i], &counted);
         }
         removed += counted ? 1 : 0;
         *at = (struct list_key){list[i].sent_at, list[i].id};
@@ -98,25 +104,29 @@ static enum err erase_sent(struct db *db, struct arena *a, int64_t stamp, int64_
 }
 
 /* Kept answers quote him; devices say where he was. */
-static enum err erase_traces(struct db *db, int64_t stamp, struct uuid user_id)
+static enum err erase_traces(struct db *db, struct uuid user_id)
 {
     enum err e = db_exec(db, Q_ERASURE_ANSWERS, ARGS(V_UUID(user_id)), NULL);
-    return e == ERR_OK ? db_exec(db, Q_ERASURE_DEVICES, ARGS(V_UUID(user_id), V_INT(stamp)), NULL)
-                       : e;
+    return e == ERR_OK ? db_exec(db, Q_ERASURE_DEVICES, ARGS(V_UUID(user_id)), NULL) : e;
 }
 
 /* --- a conversation ------------------------------------------------------------------------ */
 
 /* Its messages are out of the counters since it was deleted. Nobody is in it any more, so that one
  * rev and one row of the log do for all of them. */
-static enum err erase_range(struct db *db, int64_t stamp, int64_t now_us, struct uuid id,
-                            int64_t most, struct list_key *at, bool *over)
+static enum err erase_range(struct db *db, int64_t now_us, struct uuid id, int64_t most,
+                            struct list_key *at, bool *over)
 {
+    int64_t stamp = 0;
     struct db_rows rows;
     int64_t rev = 0;
     int64_t last_seq = 0;
     int64_t from = at->n > 0 ? at->n : 0;
-    enum err e = db_query(db, Q_ERASURE_RAISE_DELETED, ARGS(V_UUID(id), V_INT(stamp)), &rows);
+    enum err e = store_stamp(db, id, &stamp);
+    if (e != ERR_OK) {
+        return e;
+    }
+    e = db_query(db, Q_ERASURE_RAISE_DELETED, ARGS(V_UUID(id), V_INT(stamp)), &rows);
     while (e == ERR_OK && db_next(&rows)) {
         rev = db_int(&rows, 0);
         last_seq = db_int(&rows, 1);
@@ -133,19 +143,22 @@ static enum err erase_range(struct db *db, int64_t stamp, int64_t now_us, struct
                     NULL);
     }
     if (e == ERR_OK) {
-        e = store_change_add(db, stamp, CHANGE_CONVERSATION, id, (struct uuid){{0}}, rev);
+        e = store_change_add(db, CHANGE_CONVERSATION, id, (struct uuid){{0}}, rev);
     }
     at->n = from + most;
     *over = at->n >= last_seq;
     return e;
 }
 
-static enum err end(struct db *db, int64_t stamp, const struct erasure *erasure)
+static enum err end(struct db *db, const struct erasure *erasure)
 {
-    enum err e =
-        erasure->kind == ERASE_USER
-            ? erase_traces(db, stamp, erasure->id)
-            : db_exec(db, Q_ERASURE_CONVERSATION, ARGS(V_UUID(erasure->id), V_INT(stamp)), NULL);
+    int64_t stamp = 0;
+    enum err e = store_stamp(db, erasure->id, &stamp);
+    if (e == ERR_OK) {
+        e = erasure->kind == ERASE_USER ? erase_traces(db, erasure->id)
+                                        : db_exec(db, Q_ERASURE_CONVERSATION,
+                                                  ARGS(V_UUID(erasure->id), V_INT(stamp)), NULL);
+    }
     if (e != ERR_OK) {
         return e;
     }
@@ -153,14 +166,14 @@ static enum err end(struct db *db, int64_t stamp, const struct erasure *erasure)
                    ARGS(V_TEXT(str_of(kinds[erasure->kind])), V_UUID(erasure->id)), NULL);
 }
 
-enum err store_erasure_step(struct db *db, struct arena *a, int64_t stamp, int64_t now_us,
+enum err store_erasure_step(struct db *db, struct arena *a, int64_t now_us,
                             const struct erasure *erasure, int64_t most, struct list_key *at,
                             bool *over)
 {
     enum err e = erasure->kind == ERASE_USER
-                     ? erase_sent(db, a, stamp, now_us, erasure->id, most, at, over)
-                     : erase_range(db, stamp, now_us, erasure->id, most, at, over);
-    return e == ERR_OK && *over ? end(db, stamp, erasure) : e;
+                     ? erase_sent(db, a, now_us, erasure->id, most, at, over)
+                     : erase_range(db, now_us, erasure->id, most, at, over);
+    return e == ERR_OK && *over ? end(db, erasure) : e;
 }
 
 /* --- what is over -------------------------------------------------------------------------- */

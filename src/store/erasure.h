@@ -17,7 +17,7 @@ enum err store_erasure_next(struct db *db, struct erasure *out, bool *found) CHE
 
 /* Wipes at most `most` messages behind *at, which begins as {INT64_MIN} and moves on. *over: there
  * are no more, and the request is struck off. Beginning anew does no harm. */
-enum err store_erasure_step(struct db *db, struct arena *a, int64_t stamp, int64_t now_us,
+enum err store_erasure_step(struct db *db, struct arena *a, int64_t now_us,
                             const struct erasure *erasure, int64_t most, struct list_key *at,
                             bool *over) CHECKED;
 

@@ -26,6 +26,18 @@ enum err store_message_get(struct db *db, struct arena *a, struct uuid id, struc
     return e == ERR_OK && *found ? store_complete_messages(db, a, reader_id, out, 1) : e;
 }
 
+enum err store_message_conversation(struct db *db, struct uuid id, struct uuid *conversation_id,
+                                    bool *found)
+{
+    struct db_rows rows;
+    enum err e = db_query(db, Q_MESSAGE_CONVERSATION, ARGS(V_UUID(id)), &rows);
+    *found = e == ERR_OK && db_next(&rows);
+    if (*found) {
+        *conversation_id = db_uuid(&rows, 0);
+    }
+    return db_end(&rows, e);
+}
+
 enum err store_message_sent_as(struct db *db, struct uuid sender_id, struct uuid client_id,
                                struct uuid *id, uint8_t fingerprint[SHA256_SIZE], bool *found)
 {
@@ -81,16 +93,21 @@ static enum err insert_message(struct db *db, int64_t stamp, const uint8_t *fing
                    NULL);
 }
 
-static enum err log_message(struct db *db, int64_t stamp, const struct message *m)
+static enum err log_message(struct db *db, const struct message *m)
 {
-    return store_change_add(db, stamp, CHANGE_MESSAGE, m->conversation_id, m->id, m->rev);
+    return store_change_add(db, CHANGE_MESSAGE, m->conversation_id, m->id, m->rev);
 }
 
-enum err store_message_add(struct db *db, int64_t stamp, int64_t now_us, const uint8_t *fingerprint,
+enum err store_message_add(struct db *db, int64_t now_us, const uint8_t *fingerprint,
                            struct message *message, bool *added)
 {
     const struct message *m = message;
-    enum err e = find_place(db, now_us, message, added);
+    int64_t stamp = 0;
+    *added = false;
+    enum err e = store_stamp(db, m->conversation_id, &stamp);
+    if (e == ERR_OK) {
+        e = find_place(db, now_us, message, added);
+    }
     if (e != ERR_OK || !*added) {
         return e;
     }
@@ -108,38 +125,43 @@ enum err store_message_add(struct db *db, int64_t stamp, int64_t now_us, const u
             NULL);
     }
     if (e == ERR_OK) {
-        e = log_message(db, stamp, m);
+        e = log_message(db, m);
     }
     return e == ERR_OK ? store_tally_add(db, TALLY_MESSAGES, 1) : e;
 }
 
 /* --- changing ----------------------------------------------------------------------------- */
 
-static enum err save(struct db *db, int64_t stamp, const struct message *m, int64_t removed)
+static enum err save(struct db *db, const struct message *m, int64_t removed)
 {
-    enum err e = db_exec(db, Q_MESSAGE_SAVE,
-                         ARGS(V_UUID(m->conversation_id), V_INT(m->seq), V_TEXT(m->body),
-                              V_TEXT(m->metadata), V_TIME_OR_NULL(m->edited_at),
-                              V_TIME_OR_NULL(m->deleted_at), V_TIME_OR_NULL(m->pinned_at),
-                              V_INT(m->rev), V_INT(stamp)),
-                         NULL);
+    int64_t stamp = 0;
+    enum err e = store_stamp(db, m->conversation_id, &stamp);
+    if (e != ERR_OK) {
+        return e;
+    }
+    e = db_exec(db, Q_MESSAGE_SAVE,
+                ARGS(V_UUID(m->conversation_id), V_INT(m->seq), V_TEXT(m->body),
+                     V_TEXT(m->metadata), V_TIME_OR_NULL(m->edited_at),
+                     V_TIME_OR_NULL(m->deleted_at), V_TIME_OR_NULL(m->pinned_at), V_INT(m->rev),
+                     V_INT(stamp)),
+                NULL);
     if (e != ERR_OK) {
         return e;
     }
     e = db_exec(db, Q_MESSAGE_SAVED,
                 ARGS(V_UUID(m->conversation_id), V_INT(m->rev), V_INT(removed), V_INT(stamp)),
                 NULL);
-    return e == ERR_OK ? log_message(db, stamp, m) : e;
+    return e == ERR_OK ? log_message(db, m) : e;
 }
 
-enum err store_message_save(struct db *db, int64_t stamp, const struct message *message)
+enum err store_message_save(struct db *db, const struct message *message)
 {
-    return save(db, stamp, message, 0);
+    return save(db, message, 0);
 }
 
-enum err store_message_bury(struct db *db, int64_t stamp, const struct message *message)
+enum err store_message_bury(struct db *db, const struct message *message)
 {
-    enum err e = save(db, stamp, message, 1);
+    enum err e = save(db, message, 1);
     if (e == ERR_OK) {
         e = db_exec(db, Q_HISTORY_WIPE, ARGS(V_UUID(message->id)), NULL);
     }
@@ -166,19 +188,18 @@ static enum err list_unread(struct db *db, struct uuid reader_id, struct uuid be
     return db_end(&rows, e);
 }
 
-enum err store_message_read_all(struct db *db, int64_t stamp, struct uuid reader_id,
-                                int64_t *changed)
+enum err store_message_read_all(struct db *db, struct uuid reader_id, int64_t *changed)
 {
     struct unread list[READ_AT_ONCE];
     size_t count = READ_AT_ONCE;
     struct uuid behind = {{0}};
-    enum err e = ERR_OK;
+    enum err e = store_hold_all(db);
     *changed = 0;
     while (e == ERR_OK && count == READ_AT_ONCE) {
         e = list_unread(db, reader_id, behind, list, &count);
         for (size_t i = 0; i < count && e == ERR_OK; i++) {
             behind = list[i].conversation_id;
-            e = store_participant_read(db, stamp, behind, reader_id, list[i].last_seq);
+            e = store_participant_read(db, behind, reader_id, list[i].last_seq);
             ++*changed;
         }
     }

@@ -6,6 +6,9 @@
 #include "db/db.h"
 #include "store/model.h"
 
+/* Where it was sent, which never changes. */
+enum err store_message_conversation(struct db *db, struct uuid id, struct uuid *conversation_id,
+                                    bool *found) CHECKED;
 /* With its sender; is_read as `reader_id` sees it. */
 enum err store_message_get(struct db *db, struct arena *a, struct uuid id, struct uuid reader_id,
                            struct message *out, bool *found) CHECKED;
@@ -18,7 +21,7 @@ enum err store_message_sent_as(struct db *db, struct uuid sender_id, struct uuid
  * false and nothing was written. Sets seq, rev, sent_at (from `now_us`), is_read, and the sender's
  * read position. `fingerprint` may be NULL. ERR_DB_UNIQUE: the client_id is taken; nothing was
  * written then. */
-enum err store_message_add(struct db *db, int64_t stamp, int64_t now_us, const uint8_t *fingerprint,
+enum err store_message_add(struct db *db, int64_t now_us, const uint8_t *fingerprint,
                            struct message *message, bool *added) CHECKED;
 /* Is there a message (no tombstone) with that id in the conversation? */
 enum err store_message_is_in(struct db *db, struct uuid id, struct uuid conversation_id,
@@ -26,13 +29,12 @@ enum err store_message_is_in(struct db *db, struct uuid id, struct uuid conversa
 
 /* Writes what may change: body, metadata, edited_at, deleted_at, pinned_at, rev; and the rev of the
  * conversation, which is the message's. */
-enum err store_message_save(struct db *db, int64_t stamp, const struct message *message) CHECKED;
+enum err store_message_save(struct db *db, const struct message *message) CHECKED;
 /* The same for a message that becomes a tombstone: its history goes too, and it counts no more. */
-enum err store_message_bury(struct db *db, int64_t stamp, const struct message *message) CHECKED;
+enum err store_message_bury(struct db *db, const struct message *message) CHECKED;
 
 /* Moves the reader's position to the end of all his conversations; `changed`: in how many. */
-enum err store_message_read_all(struct db *db, int64_t stamp, struct uuid reader_id,
-                                int64_t *changed) CHECKED;
+enum err store_message_read_all(struct db *db, struct uuid reader_id, int64_t *changed) CHECKED;
 
 /* What a message said earlier. */
 struct message_version {

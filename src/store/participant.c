@@ -133,49 +133,66 @@ enum err store_participant_count_of(struct db *db, struct uuid user_id, int64_t 
     return db_get_int(db, Q_PARTICIPANT_CONVERSATIONS_COUNT, ARGS(V_UUID(user_id)), out, NULL);
 }
 
-static enum err save(struct db *db, int64_t stamp, const struct participant *p,
-                     enum change_kind kind)
+/* `begins`: with this commit. */
+static enum err save(struct db *db, const struct participant *p, bool begins, enum change_kind kind)
 {
-    enum err e = db_exec(
-        db, Q_PARTICIPANT_SAVE,
-        ARGS(V_UUID(p->conversation_id), V_UUID(p->user_id), V_TEXT(str_of(part_names[p->role])),
-             V_TIME(p->joined_at), V_TIME_OR_NULL(p->left_at), V_INT(p->read_seq),
-             V_TIME_OR_NULL(p->muted_until), V_BOOL(p->archived), V_BOOL(p->pinned), V_INT(p->rev),
-             V_INT(stamp), V_INT(p->joined_stamp)),
-        NULL);
-    return e == ERR_OK ? store_change_add(db, stamp, kind, p->conversation_id, p->user_id, p->rev)
-                       : e;
+    int64_t stamp = 0;
+    enum err e = store_stamp(db, p->conversation_id, &stamp);
+    if (e != ERR_OK) {
+        return e;
+    }
+    e = db_exec(db, Q_PARTICIPANT_SAVE,
+                ARGS(V_UUID(p->conversation_id), V_UUID(p->user_id),
+                     V_TEXT(str_of(part_names[p->role])), V_TIME(p->joined_at),
+                     V_TIME_OR_NULL(p->left_at), V_INT(p->read_seq), V_TIME_OR_NULL(p->muted_until),
+                     V_BOOL(p->archived), V_BOOL(p->pinned), V_INT(p->rev), V_INT(stamp),
+                     V_INT(begins ? stamp : p->joined_stamp)),
+                NULL);
+    return e == ERR_OK ? store_change_add(db, kind, p->conversation_id, p->user_id, p->rev) : e;
 }
 
-enum err store_participant_save(struct db *db, int64_t stamp, const struct participant *participant)
+enum err store_participant_begin(struct db *db, const struct participant *participant)
 {
-    return save(db, stamp, participant, CHANGE_MEMBERSHIP);
+    return save(db, participant, true, CHANGE_MEMBERSHIP);
 }
 
-enum err store_participant_save_mine(struct db *db, int64_t stamp,
-                                     const struct participant *participant)
+enum err store_participant_save(struct db *db, const struct participant *participant)
 {
-    return save(db, stamp, participant, CHANGE_MINE);
+    return save(db, participant, false, CHANGE_MEMBERSHIP);
 }
 
-enum err store_participant_end_all(struct db *db, int64_t stamp, struct uuid conversation_id,
-                                   int64_t now_us, int64_t rev)
+enum err store_participant_save_mine(struct db *db, const struct participant *participant)
 {
+    return save(db, participant, false, CHANGE_MINE);
+}
+
+enum err store_participant_end_all(struct db *db, struct uuid conversation_id, int64_t now_us,
+                                   int64_t rev)
+{
+    int64_t stamp = 0;
+    enum err e = store_stamp(db, conversation_id, &stamp);
+    if (e != ERR_OK) {
+        return e;
+    }
     return db_exec(db, Q_PARTICIPANT_END_ALL,
                    ARGS(V_UUID(conversation_id), V_TIME(now_us), V_INT(rev), V_INT(stamp)), NULL);
 }
 
-enum err store_participant_read(struct db *db, int64_t stamp, struct uuid conversation_id,
-                                struct uuid user_id, int64_t seq)
+enum err store_participant_read(struct db *db, struct uuid conversation_id, struct uuid user_id,
+                                int64_t seq)
 {
     int64_t moved = 0;
-    enum err e =
-        db_exec(db, Q_PARTICIPANT_READ,
-                ARGS(V_UUID(conversation_id), V_UUID(user_id), V_INT(seq), V_INT(stamp)), &moved);
+    int64_t stamp = 0;
+    enum err e = store_stamp(db, conversation_id, &stamp);
+    if (e == ERR_OK) {
+        e = db_exec(db, Q_PARTICIPANT_READ,
+                    ARGS(V_UUID(conversation_id), V_UUID(user_id), V_INT(seq), V_INT(stamp)),
+                    &moved);
+    }
     if (e != ERR_OK || moved == 0) {
         return e;
     }
     /* Who catches up looks closer only at conversations whose stamp has moved. */
     e = db_exec(db, Q_CONVERSATION_TOUCH, ARGS(V_UUID(conversation_id), V_INT(stamp)), NULL);
-    return e == ERR_OK ? store_change_add(db, stamp, CHANGE_READ, conversation_id, user_id, 0) : e;
+    return e == ERR_OK ? store_change_add(db, CHANGE_READ, conversation_id, user_id, 0) : e;
 }

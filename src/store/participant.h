@@ -34,15 +34,14 @@ enum err store_participant_heir(struct db *db, struct uuid conversation_id, stru
                                 bool *found) CHECKED;
 
 /* Writes the whole row: a new membership, or one that gets another role, ends or begins again.
- * joined_stamp is the caller's to set where it begins. */
-enum err store_participant_save(struct db *db, int64_t stamp, const struct participant *participant)
-    CHECKED;
+ * _begin: it begins with this commit, or begins again. */
+enum err store_participant_begin(struct db *db, const struct participant *participant) CHECKED;
+enum err store_participant_save(struct db *db, const struct participant *participant) CHECKED;
 /* The same where only the member's own settings have changed: muted_until, archived, pinned. */
-enum err store_participant_save_mine(struct db *db, int64_t stamp,
-                                     const struct participant *participant) CHECKED;
+enum err store_participant_save_mine(struct db *db, const struct participant *participant) CHECKED;
 /* Ends all that are left, with one rev for all, which is the deletion's of the conversation. */
-enum err store_participant_end_all(struct db *db, int64_t stamp, struct uuid conversation_id,
-                                   int64_t now_us, int64_t rev) CHECKED;
+enum err store_participant_end_all(struct db *db, struct uuid conversation_id, int64_t now_us,
+                                   int64_t rev) CHECKED;
 /* The read position only grows, otherwise nothing happens; no rev is spent. */
-enum err store_participant_read(struct db *db, int64_t stamp, struct uuid conversation_id,
-                                struct uuid user_id, int64_t seq) CHECKED;
+enum err store_participant_read(struct db *db, struct uuid conversation_id, struct uuid user_id,
+                                int64_t seq) CHECKED;

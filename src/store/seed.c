@@ -26,25 +26,34 @@ enum err store_seed_wipe(struct db *db, struct arena *a, struct str *problem)
     return db_script(db, wipe, a, problem);
 }
 
-enum err store_seed_conversation(struct db *db, int64_t stamp,
-                                 const struct conversation *conversation)
+enum err store_seed_conversation(struct db *db, const struct conversation *conversation)
 {
     const struct conversation *c = conversation;
-    enum err e = db_exec(db, Q_SEED_CONVERSATION,
-                         ARGS(V_UUID(c->id), V_TEXT(c->title), V_TEXT(c->metadata),
-                              V_UUID(c->created_by), V_TIME(c->created_at), V_TIME(c->updated_at),
-                              V_INT(c->last_seq), V_INT(c->message_count),
-                              V_INT(c->participant_count), V_INT(c->rev), V_INT(stamp)),
-                         NULL);
+    int64_t stamp = 0;
+    enum err e = store_stamp(db, c->id, &stamp);
     if (e != ERR_OK) {
         return e;
     }
-    return store_change_add(db, stamp, CHANGE_CONVERSATION, c->id, (struct uuid){{0}}, 1);
+    e = db_exec(db, Q_SEED_CONVERSATION,
+                ARGS(V_UUID(c->id), V_TEXT(c->title), V_TEXT(c->metadata), V_UUID(c->created_by),
+                     V_TIME(c->created_at), V_TIME(c->updated_at), V_INT(c->last_seq),
+                     V_INT(c->message_count), V_INT(c->participant_count), V_INT(c->rev),
+                     V_INT(stamp)),
+                NULL);
+    if (e != ERR_OK) {
+        return e;
+    }
+    return store_change_add(db, CHANGE_CONVERSATION, c->id, (struct uuid){{0}}, 1);
 }
 
-enum err store_seed_message(struct db *db, int64_t stamp, const struct message *message)
+enum err store_seed_message(struct db *db, const struct message *message)
 {
     const struct message *m = message;
+    int64_t stamp = 0;
+    enum err e = store_stamp(db, m->conversation_id, &stamp);
+    if (e != ERR_OK) {
+        return e;
+    }
     return db_exec(db, Q_SEED_MESSAGE,
                    ARGS(V_UUID(m->conversation_id), V_INT(m->seq), V_UUID(m->id),
                         V_UUID(m->sender_id), V_TEXT(m->body), V_TEXT(m->metadata),

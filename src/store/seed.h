@@ -12,9 +12,8 @@ enum err store_seed_is_empty(struct db *db, bool *empty) CHECKED;
  * In a transaction. */
 enum err store_seed_wipe(struct db *db, struct arena *a, struct str *problem) CHECKED;
 
-enum err store_seed_conversation(struct db *db, int64_t stamp,
-                                 const struct conversation *conversation) CHECKED;
-enum err store_seed_message(struct db *db, int64_t stamp, const struct message *message) CHECKED;
+enum err store_seed_conversation(struct db *db, const struct conversation *conversation) CHECKED;
+enum err store_seed_message(struct db *db, const struct message *message) CHECKED;
 
 /* Statistics for the planner; outside a transaction. */
 enum err store_seed_analyze(struct db *db, struct arena *a, struct str *problem) CHECKED;

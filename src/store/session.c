@@ -57,8 +57,7 @@ enum err store_session_by_token(struct db *db, struct arena *a, struct str token
     return get_session(db, a, Q_SESSION_BY_TOKEN, V_BLOB(token_hash), out, user, found);
 }
 
-enum err store_session_add(struct db *db, const struct session *session, struct str token_hash,
-                           int64_t stamp)
+enum err store_session_add(struct db *db, const struct session *session, struct str token_hash)
 {
     return db_exec(db, Q_SESSION_ADD,
                    ARGS(V_UUID(session->id), V_UUID(session->user_id),
@@ -66,24 +65,25 @@ enum err store_session_add(struct db *db, const struct session *session, struct 
                         V_INT(session->generation), V_TIME(session->issued_at),
                         V_TIME(session->created_at), V_TIME(session->expires_at),
                         V_TIME(session->last_used_at), V_TEXT(session->user_agent),
-                        V_TEXT(session->address), V_INT(stamp)),
+                        V_TEXT(session->address)),
                    NULL);
 }
 
-static enum err log_revoked(struct db *db, struct uuid user_id, int64_t stamp)
+static enum err log_revoked(struct db *db, struct uuid user_id)
 {
-    return store_change_add(db, stamp, CHANGE_SESSIONS, (struct uuid){{0}}, user_id, 0);
+    enum err e = store_hold(db, user_id, NULL);
+    return e != ERR_OK ? e : store_change_add(db, CHANGE_SESSIONS, (struct uuid){{0}}, user_id, 0);
 }
 
-enum err store_session_save(struct db *db, const struct session *session, int64_t stamp)
+enum err store_session_save(struct db *db, const struct session *session)
 {
-    enum err e = db_exec(db, Q_SESSION_SAVE,
-                         ARGS(V_UUID(session->id), V_INT(session->generation),
-                              V_TIME(session->issued_at), V_TIME_OR_NULL(session->refresh_ended_at),
-                              V_TIME(session->expires_at), V_TIME(session->last_used_at),
-                              V_TIME_OR_NULL(session->revoked_at), V_INT(stamp)),
-                         NULL);
-    return e == ERR_OK && session->revoked_at != 0 ? log_revoked(db, session->user_id, stamp) : e;
+    enum err e =
+        db_exec(db, Q_SESSION_SAVE,
+                ARGS(V_UUID(session->id), V_INT(session->generation), V_TIME(session->issued_at),
+                     V_TIME_OR_NULL(session->refresh_ended_at), V_TIME(session->expires_at),
+                     V_TIME(session->last_used_at), V_TIME_OR_NULL(session->revoked_at)),
+                NULL);
+    return e == ERR_OK && session->revoked_at != 0 ? log_revoked(db, session->user_id) : e;
 }
 
 enum err store_session_touch(struct db *db, struct uuid id, int64_t now_us)
@@ -92,23 +92,21 @@ enum err store_session_touch(struct db *db, struct uuid id, int64_t now_us)
 }
 
 enum err store_session_revoke_others(struct db *db, struct uuid user_id, struct uuid keep,
-                                     int64_t now_us, int64_t stamp)
+                                     int64_t now_us)
 {
     int64_t revoked = 0;
-    enum err e =
-        db_exec(db, Q_SESSION_REVOKE_OTHERS,
-                ARGS(V_UUID(user_id), V_UUID(keep), V_TIME(now_us), V_INT(stamp)), &revoked);
-    return e == ERR_OK && revoked > 0 ? log_revoked(db, user_id, stamp) : e;
+    enum err e = db_exec(db, Q_SESSION_REVOKE_OTHERS,
+                         ARGS(V_UUID(user_id), V_UUID(keep), V_TIME(now_us)), &revoked);
+    return e == ERR_OK && revoked > 0 ? log_revoked(db, user_id) : e;
 }
 
 enum err store_session_revoke_unused(struct db *db, struct uuid user_id, int64_t keep_count,
-                                     int64_t now_us, int64_t stamp)
+                                     int64_t now_us)
 {
     int64_t revoked = 0;
-    enum err e =
-        db_exec(db, Q_SESSION_REVOKE_UNUSED,
-                ARGS(V_UUID(user_id), V_INT(keep_count), V_TIME(now_us), V_INT(stamp)), &revoked);
-    return e == ERR_OK && revoked > 0 ? log_revoked(db, user_id, stamp) : e;
+    enum err e = db_exec(db, Q_SESSION_REVOKE_UNUSED,
+                         ARGS(V_UUID(user_id), V_INT(keep_count), V_TIME(now_us)), &revoked);
+    return e == ERR_OK && revoked > 0 ? log_revoked(db, user_id) : e;
 }
 
 enum err store_session_list(struct db *db, struct arena *a, struct uuid user_id, int64_t now_us,

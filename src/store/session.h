@@ -11,17 +11,17 @@ enum err store_session_by_token(struct db *db, struct arena *a, struct str token
                                 struct session *out, struct user *user, bool *found) CHECKED;
 
 /* `token_hash` absent: none. */
-enum err store_session_add(struct db *db, const struct session *session, struct str token_hash,
-                           int64_t stamp) CHECKED;
+enum err store_session_add(struct db *db, const struct session *session, struct str token_hash)
+    CHECKED;
 /* What can change of it. */
-enum err store_session_save(struct db *db, const struct session *session, int64_t stamp) CHECKED;
+enum err store_session_save(struct db *db, const struct session *session) CHECKED;
 enum err store_session_touch(struct db *db, struct uuid id, int64_t now_us) CHECKED;
 /* All of the user's but `keep`. */
 enum err store_session_revoke_others(struct db *db, struct uuid user_id, struct uuid keep,
-                                     int64_t now_us, int64_t stamp) CHECKED;
+                                     int64_t now_us) CHECKED;
 /* All of the user's but the `keep_count` that were used last. */
 enum err store_session_revoke_unused(struct db *db, struct uuid user_id, int64_t keep_count,
-                                     int64_t now_us, int64_t stamp) CHECKED;
+                                     int64_t now_us) CHECKED;
 
 /* Those of which something is still accepted, by created_at. */
 enum err store_session_list(struct db *db, struct arena *a, struct uuid user_id, int64_t now_us,

@@ -89,44 +89,51 @@ enum err store_user_share(struct db *db, struct uuid a, struct uuid b, bool *out
 
 /* --- changes ------------------------------------------------------------------------------- */
 
-static enum err log_user(struct db *db, struct uuid id, int64_t stamp)
+static enum err log_user(struct db *db, struct uuid id)
 {
-    return store_change_add(db, stamp, CHANGE_USER, (struct uuid){{0}}, id, 0);
+    return store_change_add(db, CHANGE_USER, (struct uuid){{0}}, id, 0);
 }
 
 enum err store_user_add(struct db *db, const struct user *user, const struct user_keys *keys,
-                        struct str password_hash, int64_t stamp)
+                        struct str password_hash)
 {
-    enum err e = db_exec(
-        db, Q_USER_ADD,
-        ARGS(V_UUID(user->id), V_TEXT(user->username), V_TEXT(keys->username), V_TEXT(user->email),
-             V_TEXT(keys->email), V_TEXT(user->first_name), V_TEXT(user->last_name),
-             V_TEXT(user->phone_number), V_TEXT(str_of(role_names[user->role])),
-             V_TEXT(password_hash), V_TEXT(user->metadata), V_BOOL(user->is_active),
-             V_TIME(user->created_at), V_TIME_OR_NULL(user->last_seen_at), V_INT(stamp)),
-        NULL);
-    return e == ERR_OK ? log_user(db, user->id, stamp) : e;
+    int64_t stamp = 0;
+    enum err e = store_stamp(db, user->id, &stamp);
+    if (e != ERR_OK) {
+        return e;
+    }
+    e = db_exec(db, Q_USER_ADD,
+                ARGS(V_UUID(user->id), V_TEXT(user->username), V_TEXT(keys->username),
+                     V_TEXT(user->email), V_TEXT(keys->email), V_TEXT(user->first_name),
+                     V_TEXT(user->last_name), V_TEXT(user->phone_number),
+                     V_TEXT(str_of(role_names[user->role])), V_TEXT(password_hash),
+                     V_TEXT(user->metadata), V_BOOL(user->is_active), V_TIME(user->created_at),
+                     V_TIME_OR_NULL(user->last_seen_at), V_INT(stamp)),
+                NULL);
+    return e == ERR_OK ? log_user(db, user->id) : e;
 }
 
-enum err store_user_save(struct db *db, const struct user *user, const struct user_keys *keys,
-                         int64_t stamp)
+enum err store_user_save(struct db *db, const struct user *user, const struct user_keys *keys)
 {
-    enum err e = db_exec(db, Q_USER_SAVE,
-                         ARGS(V_UUID(user->id), V_TEXT(user->username), V_TEXT(keys->username),
-                              V_TEXT(user->email), V_TEXT(keys->email), V_TEXT(user->first_name),
-                              V_TEXT(user->last_name), V_TEXT(user->phone_number),
-                              V_TEXT(str_of(role_names[user->role])), V_TEXT(user->metadata),
-                              V_BOOL(user->is_active), V_TIME_OR_NULL(user->last_seen_at),
-                              V_TIME_OR_NULL(user->deleted_at), V_INT(stamp)),
-                         NULL);
-    return e == ERR_OK ? log_user(db, user->id, stamp) : e;
+    int64_t stamp = 0;
+    enum err e = store_stamp(db, user->id, &stamp);
+    if (e != ERR_OK) {
+        return e;
+    }
+    e = db_exec(db, Q_USER_SAVE,
+                ARGS(V_UUID(user->id), V_TEXT(user->username), V_TEXT(keys->username),
+                     V_TEXT(user->email), V_TEXT(keys->email), V_TEXT(user->first_name),
+                     V_TEXT(user->last_name), V_TEXT(user->phone_number),
+                     V_TEXT(str_of(role_names[user->role])), V_TEXT(user->metadata),
+                     V_BOOL(user->is_active), V_TIME_OR_NULL(user->last_seen_at),
+                     V_TIME_OR_NULL(user->deleted_at), V_INT(stamp)),
+                NULL);
+    return e == ERR_OK ? log_user(db, user->id) : e;
 }
 
-enum err store_user_set_password(struct db *db, struct uuid id, struct str password_hash,
-                                 int64_t stamp)
+enum err store_user_set_password(struct db *db, struct uuid id, struct str password_hash)
 {
-    return db_exec(db, Q_USER_SET_PASSWORD, ARGS(V_UUID(id), V_TEXT(password_hash), V_INT(stamp)),
-                   NULL);
+    return db_exec(db, Q_USER_SET_PASSWORD, ARGS(V_UUID(id), V_TEXT(password_hash)), NULL);
 }
 
 enum err store_user_touch(struct db *db, struct uuid id, int64_t now_us)

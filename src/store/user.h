@@ -30,11 +30,10 @@ struct user_keys {
 };
 
 enum err store_user_add(struct db *db, const struct user *user, const struct user_keys *keys,
-                        struct str password_hash, int64_t stamp) CHECKED;
-enum err store_user_save(struct db *db, const struct user *user, const struct user_keys *keys,
-                         int64_t stamp) CHECKED;
-enum err store_user_set_password(struct db *db, struct uuid id, struct str password_hash,
-                                 int64_t stamp) CHECKED;
+                        struct str password_hash) CHECKED;
+enum err store_user_save(struct db *db, const struct user *user, const struct user_keys *keys)
+    CHECKED;
+enum err store_user_set_password(struct db *db, struct uuid id, struct str password_hash) CHECKED;
 enum err store_user_touch(struct db *db, struct uuid id, int64_t now_us) CHECKED;
 
 enum err store_user_clear_words(struct db *db, struct uuid id) CHECKED;

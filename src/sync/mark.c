@@ -63,15 +63,14 @@ void mark_close(struct mark *mark)
     }
 }
 
-bool mark_confirms(const struct mark *mark, struct uuid incarnation, const struct position *present)
+bool mark_read(const struct mark *mark, struct uuid *incarnation, struct position *at)
 {
     struct mark_file *file = mark->file;
-    bool confirms = memcmp(file->format, format, sizeof(format)) == 0 &&
-                    uuid_eq(file->incarnation, incarnation);
+    *incarnation = file->incarnation;
     for (size_t i = 0; i < SHARDS_MAX; i++) {
-        confirms = confirms && atomic_load(&file->at[i]) <= present->at[i];
+        at->at[i] = atomic_load(&file->at[i]);
     }
-    return confirms;
+    return memcmp(file->format, format, sizeof(format)) == 0;
 }
 
 enum err mark_begin(struct mark *mark, struct uuid incarnation, const struct position *at)

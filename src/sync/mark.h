@@ -1,7 +1,7 @@
-/* How far clients may have been told, in a small file beside the database. A cursor alone does not say
- * it: what a client shows is ahead of the cursor that it has stored. If the database is behind the
- * mark when a life of it begins, it is an older copy, and whoever listened in its last life starts
- * afresh.
+/* How far clients may have been told by this node, in a small file beside the database, or in DATA_DIR
+ * where that is a server. A cursor alone does not say it: what a client shows is ahead of the cursor
+ * that it has stored. If the database does not hold what the mark says, it is an older copy, and
+ * whoever listened in its last life starts afresh.
  *
  * The file is mapped and written without fsync(): it survives the end of the process. After a power cut
  * it may be behind, never ahead, which is the harmless side. Any thread may raise it. */
@@ -20,10 +20,9 @@ struct mark;
 enum err mark_open(const char *path, struct mark **out) CHECKED;
 void mark_close(struct mark *mark); /* NULL is fine */
 
-/* Is it of the life `incarnation`, and has the database come as far as was told in it? */
-bool mark_confirms(const struct mark *mark, struct uuid incarnation,
-                   const struct position *present);
-/* A new life, on disk when it returns. */
+/* What it says: so far was told in that incarnation. False: nothing, the file is new. */
+bool mark_read(const struct mark *mark, struct uuid *incarnation, struct position *at);
+/* A new life, on disk when it returns. Of two threads one after the other. */
 enum err mark_begin(struct mark *mark, struct uuid incarnation, const struct position *at) CHECKED;
 /* Clients are about to be told of `at`. */
 void mark_raise(struct mark *mark, const struct position *at);

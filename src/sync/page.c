@@ -25,6 +25,8 @@ struct round {
     struct uuid user_id;
     struct arena arena; /* for what one frame is made of */
     struct position from;
+    struct position present;  /* of the page's snapshot, */
+    struct uuid incarnation;  /* and the life of the database that it belongs to */
     bool has_nothing;         /* the client: what ended before now was never his */
     struct cursor_place last; /* the last frame that was sent in this round; kind 0: none */
     size_t room;              /* bytes of JSON left */
@@ -263,7 +265,7 @@ static void send_gone(struct round *r, const struct visit *v, const struct sync_
 
 static enum err send_changed(struct round *r, const struct sync_membership *m)
 {
-    int64_t after = store_stamp_of(&r->from, m->conversation_id);
+    int64_t after = store_stamp_of(r->db, &r->from, m->conversation_id);
     bool from_scratch = r->has_nothing || m->joined_stamp > after;
     struct visit v = {
         .id = m->conversation_id, .after = from_scratch ? 0 : after, .from_scratch = from_scratch};
@@ -284,7 +286,7 @@ static enum err send_changed(struct round *r, const struct sync_membership *m)
 static int64_t ended_after(const struct round *r)
 {
     int64_t least = r->from.at[0];
-    for (int shard = 1; shard < STORE_SHARDS; shard++) {
+    for (int shard = 1; shard < *db_shards(r->db); shard++) {
         least = r->from.at[shard] < least ? r->from.at[shard] : least;
     }
     return r->has_nothing ? INT64_MAX : least;
@@ -316,7 +318,7 @@ static enum err send_user(struct round *r)
     }
     arena_reset(&r->arena);
     enum err e = store_sync_user_after(r->db, &r->arena, r->user_id,
-                                       store_stamp_of(&r->from, r->user_id), &user, &found);
+                                       store_stamp_of(r->db, &r->from, r->user_id), &user, &found);
     if (e == ERR_OK && found) {
         send(r, frame_user(&user), (struct uuid){{0}}, KIND_USER, (struct uuid){{0}});
     }
@@ -341,7 +343,7 @@ static enum err join_from_ring(struct round *r, const struct cursor *from)
     enum err e =
         store_sync_memberships(r->db, r->user_id, (struct uuid){{0}}, ended_after(r), &rows);
     while (e == ERR_OK && same && store_sync_next_membership(&rows, &m)) {
-        int64_t after = store_stamp_of(&r->from, m.conversation_id);
+        int64_t after = store_stamp_of(r->db, &r->from, m.conversation_id);
         same = m.ended ? m.stamp <= after : m.joined_stamp <= after;
         if (!m.ended) {
             note_conversation(r, m.conversation_id);
@@ -379,13 +381,13 @@ static void reset(struct live_page *page)
     page->reset = true;
 }
 
-static void end_page(struct round *r, struct uuid incarnation, bool is_first)
+static void end_page(struct round *r, bool is_first)
 {
     struct live_page *page = r->page;
     page->more = r->full;
     page->joinable = is_first && !r->full;
     page->next = (struct cursor){
-        .incarnation = incarnation, .at = r->full ? r->from : r->last.goal, .paging = r->full};
+        .incarnation = r->incarnation, .at = r->full ? r->from : r->last.goal, .paging = r->full};
     if (r->full) {
         page->next.place = r->last;
     }
@@ -394,8 +396,7 @@ static void end_page(struct round *r, struct uuid incarnation, bool is_first)
     }
 }
 
-static enum err read_page(struct round *r, const struct cursor *from, bool from_ring,
-                          struct uuid incarnation)
+static enum err read_page(struct round *r, const struct cursor *from, bool from_ring)
 {
     bool holds = false;
     enum err e = check_cursor(r->db, from, &holds);
@@ -412,7 +413,7 @@ static enum err read_page(struct round *r, const struct cursor *from, bool from_
     if (from->paging) {
         r->last = from->place;
     } else {
-        e = store_position(r->db, &r->last.goal);
+        r->last.goal = r->present;
     }
     if (e == ERR_OK) {
         e = send_conversations(r);
@@ -420,11 +421,11 @@ static enum err read_page(struct round *r, const struct cursor *from, bool from_
     if (e == ERR_OK) {
         e = send_user(r);
     }
-    end_page(r, incarnation, !from->paging);
+    end_page(r, !from->paging);
     return e;
 }
 
-void page_read(struct live_pull *pull, struct db *db, struct uuid incarnation)
+void page_read(struct live_pull *pull, struct db *db, struct position *seen)
 {
     static const struct position nothing;
     const struct cursor *from = &pull->from;
@@ -437,11 +438,15 @@ void page_read(struct live_pull *pull, struct db *db, struct uuid incarnation)
                       .room = pull->size_max};
     pull->page = (struct live_page){0};
     bool signed_in = false;
-    enum err e = store_sync_is_signed_in(db, pull->user_id, pull->session_id, &signed_in);
+    enum err e = store_position(db, &r.present, &r.incarnation);
+    if (e == ERR_OK) {
+        e = store_sync_is_signed_in(db, pull->user_id, pull->session_id, &signed_in);
+    }
+    *seen = r.present;
     pull->page.ended = e == ERR_OK && !signed_in;
     arena_init(&r.arena);
     if (signed_in) {
-        e = read_page(&r, from, pull->from_ring, incarnation);
+        e = read_page(&r, from, pull->from_ring);
     }
     arena_fini(&r.arena);
     if (e != ERR_OK) {

@@ -13,4 +13,4 @@ enum { PAGE_MESSAGES_MAX = 100, PAGE_LIMITED = 20 };
 
 /* Reads pull->page from the snapshot that db is in. `incarnation`: the present one, which new cursors
  * are of. Failures are in pull->page.failure. */
-void page_read(struct live_pull *pull, struct db *db, struct uuid incarnation);
+void page_read(struct live_pull *pull, struct db *db, struct position *seen);

@@ -1,5 +1,6 @@
 #include "sync/sync.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -16,62 +17,143 @@
 struct sync {
     struct exec *exec;
     struct hub *hub;
+    char *file; /* which one the database is */
+    struct mark *mark;
+    pthread_mutex_t lock; /* guards the next two and the mark's beginning */
     struct uuid incarnation;
     struct position began;
-    struct mark *mark;
+
     _Atomic(struct tailer *)
-        tailer; /* the writer pokes it, and /metrics reads it, from before it runs until after it ends */
+        tailer; /* writers poke it, and /metrics reads it, from before it runs until after it ends */
 };
 
 struct sync *sync_new(void)
 {
-    return mem_alloc_zero(sizeof(struct sync));
+    struct sync *sync = mem_alloc_zero(sizeof(*sync));
+    pthread_mutex_init(&sync->lock, NULL);
+    return sync;
 }
 
-/* Is it an older copy than the one of which clients were told? */
-static enum err look_back(const struct sync *sync, struct db *db, bool *went_back)
+enum err sync_open(struct sync *sync, struct str file, const char *mark_path)
 {
-    struct uuid last;
-    bool found = false;
-    enum err e = store_incarnation_newest(db, &last, &found);
-    *went_back = e == ERR_OK && found && !mark_confirms(sync->mark, last, &sync->began);
-    if (*went_back) {
-        log_warning("the database is not as it was when the server ended, an older copy perhaps: "
-                    "clients of that time start afresh");
+    sync->file = mem_alloc(file.n + 1);
+    memcpy(sync->file, file.p, file.n);
+    sync->file[file.n] = 0;
+    return mark_open(mark_path, &sync->mark);
+}
+
+/* --- lives of the database ------------------------------------------------------------------ */
+
+struct life {
+    struct position present;
+    struct uuid newest; /* zero: this is the first life */
+    struct str identity;
+    bool is_new;
+    bool went_back; /* it is an older copy than the one of which clients were told */
+};
+
+/* "<server>|<since>": the same server and history, the same start of it. */
+static enum err identify(struct sync *sync, struct db *db, struct arena *a, struct str known,
+                         struct life *out)
+{
+    struct str server = str_of(sync->file);
+    struct str since = STR("");
+    enum err e = ERR_OK;
+    if (!db_is_embedded(db)) {
+        e = store_server_identity(db, a, &server, &since);
     }
+    out->identity = arena_printf(a, "%.*s|%.*s", STR_ARG(server), STR_ARG(since));
+    out->is_new = db_is_embedded(db) || !str_eq(out->identity, known);
+    /* What a server of another history lacks no position tells: the numbers may be there again. */
+    out->went_back =
+        !db_is_embedded(db) && !uuid_is_zero(out->newest) && !str_eq(str_cut(&known, '|'), server);
     return e;
 }
 
-static enum err add_life(struct sync *sync, struct db *db, struct str identity)
+static enum err compare_with_mark(struct sync *sync, struct db *db, struct life *out)
 {
-    bool went_back = false;
-    enum err e = store_position(db, &sync->began);
-    if (e == ERR_OK) {
-        e = look_back(sync, db, &went_back);
+    struct uuid incarnation;
+    struct position at;
+    bool holds = true;
+    enum err e = ERR_OK;
+    if (mark_read(sync->mark, &incarnation, &at)) {
+        e = store_incarnation_holds(db, incarnation, &at, &holds);
+    } else if (db_is_embedded(db)) {
+        holds = uuid_is_zero(out->newest); /* a copy of the file without what stood beside it */
     }
-    return e == ERR_OK
-               ? store_incarnation_add(db, sync->incarnation, identity, went_back, clock_now_us())
-               : e;
+    out->went_back = out->went_back || !holds;
+    out->is_new = out->is_new || !holds;
+    return e;
 }
 
-enum err sync_register(struct sync *sync, struct db *writer, struct str identity,
-                       const char *mark_path)
+static enum err look(struct sync *sync, struct db *db, struct arena *a, struct life *out)
 {
-    sync->incarnation = random_uuid_v7();
-    enum err e = mark_open(mark_path, &sync->mark);
+    struct str known = STR("");
+    bool found = false;
+    enum err e = store_position(db, &out->present, &out->newest);
     if (e == ERR_OK) {
-        e = db_begin_write(writer);
+        e = store_incarnation_newest(db, a, &out->newest, &known, &found);
     }
+    if (e == ERR_OK) {
+        e = identify(sync, db, a, known, out);
+    }
+    return e == ERR_OK ? compare_with_mark(sync, db, out) : e;
+}
+
+/* A node that comes second finds that another one has registered the new life. */
+static enum err add_life(struct sync *sync, struct db *db, struct arena *a, struct life *life)
+{
+    enum err e = store_hold_all(db);
+    if (e == ERR_OK) {
+        e = look(sync, db, a, life);
+    }
+    if (e != ERR_OK || !life->is_new) {
+        return e;
+    }
+    if (life->went_back) {
+        log_warning("the database is not as it was when clients were told of it last, an older "
+                    "copy perhaps: they start afresh");
+    }
+    life->newest = random_uuid_v7();
+    return store_incarnation_add(db, life->newest, life->identity, life->went_back, clock_now_us());
+}
+
+static enum err settle_life(struct sync *sync, struct db *db, struct life *life)
+{
+    struct arena a;
+    enum err e = db_begin_write(db);
     if (e != ERR_OK) {
         return e;
     }
-    e = add_life(sync, writer, identity);
+    arena_init(&a);
+    e = look(sync, db, &a, life);
+    if (e == ERR_OK && life->is_new) {
+        e = add_life(sync, db, &a, life);
+    }
+    arena_fini(&a);
     if (e != ERR_OK) {
-        db_rollback(writer);
+        db_rollback(db);
         return e;
     }
-    e = db_commit(writer);
-    return e == ERR_OK ? mark_begin(sync->mark, sync->incarnation, &sync->began) : e;
+    return db_commit(db);
+}
+
+enum err sync_connected(struct db *db, void *context)
+{
+    struct sync *sync = context;
+    struct life life = {.is_new = false};
+    struct uuid marked;
+    struct position at;
+    pthread_mutex_lock(&sync->lock);
+    enum err e = settle_life(sync, db, &life);
+    if (e == ERR_OK) {
+        sync->incarnation = life.newest;
+        sync->began = life.present;
+        bool goes_on = mark_read(sync->mark, &marked, &at) && uuid_eq(marked, life.newest);
+        e = goes_on ? ERR_OK : mark_begin(sync->mark, life.newest, &life.present);
+    }
+    pthread_mutex_unlock(&sync->lock);
+    return e;
 }
 
 void sync_start(struct sync *sync, struct exec *exec, struct hub *hub)
@@ -79,13 +161,14 @@ void sync_start(struct sync *sync, struct exec *exec, struct hub *hub)
     sync->exec = exec;
     sync->hub = hub;
     hub_start(hub, sync->incarnation, &sync->began);
-    atomic_store(&sync->tailer, tailer_start(exec, hub, sync->mark, &sync->began));
+    atomic_store(&sync->tailer,
+                 tailer_start(exec, hub, sync->mark, sync->incarnation, &sync->began));
 }
 
-void sync_poke(int64_t stamp, void *context)
+void sync_committed(const struct position *stamps, void *context)
 {
     struct sync *sync = context;
-    mark_raise(sync->mark, &(struct position){{stamp}}); /* who wrote is told before the others */
+    mark_raise(sync->mark, stamps); /* who wrote is told before the others */
     struct tailer *tailer = atomic_load(&sync->tailer);
     if (tailer != NULL) {
         tailer_poke(tailer);
@@ -105,6 +188,8 @@ void sync_free(struct sync *sync)
     if (sync != NULL) {
         tailer_free(atomic_load(&sync->tailer));
         mark_close(sync->mark);
+        pthread_mutex_destroy(&sync->lock);
+        free(sync->file);
     }
     free(sync);
 }
@@ -125,16 +210,12 @@ static struct live_pull *pull_of(struct work *work)
     return (struct live_pull *)((char *)work - offsetof(struct live_pull, work));
 }
 
-static enum err pull_run(struct work *work, struct db *db, int64_t stamp)
+static enum err pull_run(struct work *work, struct db *db)
 {
     struct live_pull *pull = pull_of(work);
     struct sync *sync = work->context;
-    (void)stamp;
-    page_read(pull, db, sync->incarnation);
     struct position seen;
-    if (pull->page.failure == ERR_OK) {
-        pull->page.failure = store_position(db, &seen);
-    }
+    page_read(pull, db, &seen);
     if (pull->page.failure == ERR_OK) {
         mark_raise(sync->mark, &seen);
     }

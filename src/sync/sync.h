@@ -8,14 +8,16 @@
 struct sync;
 
 struct sync *sync_new(void);
-/* Registers this life of the database (store/change.h: incarnation) and reads where it stands; on
- * the writer's connection, before the executor takes work. `mark_path`: the file of sync/mark.h. */
-enum err sync_register(struct sync *sync, struct db *writer, struct str identity,
-                       const char *mark_path) CHECKED;
-/* Starts the hub at that position, and the tailer that feeds it. */
+/* `file`: which file the database is (copied); where it is a server that says who it is by itself.
+ * `mark_path`: the file of sync/mark.h. ERR_CONFLICT: another server has it. */
+enum err sync_open(struct sync *sync, struct str file, const char *mark_path) CHECKED;
+/* For exec_options.connected: registers a new life of the database (store/change.h: incarnation),
+ * unless another connection, of whichever node, has done so. Writers' threads. */
+enum err sync_connected(struct db *db, void *sync) CHECKED;
+/* Starts the hub at the position that the first of those calls found, and the tailer that feeds it. */
 void sync_start(struct sync *sync, struct exec *exec, struct hub *hub);
 /* A commit was made: for exec_options.committed. Any thread; never waits. */
-void sync_poke(int64_t stamp, void *sync);
+void sync_committed(const struct position *stamps, void *sync);
 /* For hub_options.pull. */
 bool sync_pull(struct live_pull *pull, void *sync);
 /* Once the tailer has passed on what was committed before this call, it ends. */

@@ -42,12 +42,16 @@ struct tailer {
     bool poked;
     bool stopping;
 
+    struct uuid incarnation;
     struct position at;
+    bool restarts; /* the next batch does: the database went back */
     struct waiting_read *reads;
     size_t read_count;
     size_t read_cap;
     int64_t reads_due_us; /* steady clock */
 
+    struct work nudge; /* makes a writer look what database it is */
+    atomic_bool is_nudging;
     atomic_int_fast64_t batches;
     atomic_int_fast64_t changes;
     atomic_int_fast64_t lag;
@@ -137,29 +141,30 @@ static void plan(struct step *step, const struct change *rows, size_t count)
 
 /* --- events ---------------------------------------------------------------------------------- */
 
-static struct live_event *add_event(struct step *step, enum live_event_kind kind)
+static struct live_event *add_event(struct step *step, enum live_event_kind kind, int shard)
 {
     if (step->event_count == step->event_cap) {
         step->event_cap = step->event_cap > 0 ? 2 * step->event_cap : 16;
         step->events = mem_realloc(step->events, step->event_cap * sizeof(struct live_event));
     }
     struct live_event *event = &step->events[step->event_count++];
-    *event = (struct live_event){.kind = kind};
+    *event = (struct live_event){.kind = kind, .shard = shard};
     return event;
 }
 
-static void add_conversation_event(struct step *step, struct uuid id, struct live_frame *frame)
+static void add_conversation_event(struct step *step, int shard, struct uuid id,
+                                   struct live_frame *frame)
 {
-    struct live_event *event = add_event(step, LIVE_CONVERSATION);
+    struct live_event *event = add_event(step, LIVE_CONVERSATION, shard);
     event->conversation_id = id;
     event->frame = frame;
 }
 
-static void add_user_event(struct step *step, enum live_event_kind kind,
+static void add_user_event(struct step *step, enum live_event_kind kind, int shard,
                            struct uuid conversation_id, struct uuid user_id,
                            struct live_frame *frame)
 {
-    struct live_event *event = add_event(step, kind);
+    struct live_event *event = add_event(step, kind, shard);
     event->conversation_id = conversation_id;
     event->user_id = user_id;
     event->frame = frame;
@@ -170,12 +175,13 @@ static enum err tell_message(struct step *step, const struct change *change)
     struct message message;
     bool found = false;
     if (step->is_bare || !hub_listens(step->tailer->hub, change->conversation_id)) {
-        add_conversation_event(step, change->conversation_id, NULL);
+        add_conversation_event(step, change->shard, change->conversation_id, NULL);
         return ERR_OK;
     }
     enum err e = store_sync_message(step->db, step->arena, change->object_id, &message, &found);
     if (e == ERR_OK && found) {
-        add_conversation_event(step, change->conversation_id, frame_message(&message));
+        add_conversation_event(step, change->shard, change->conversation_id,
+                               frame_message(&message));
     }
     return e;
 }
@@ -188,7 +194,7 @@ static enum err tell_conversation(struct step *step, const struct change *change
     size_t count = 0;
     bool found = false;
     if (step->is_bare || !hub_listens(step->tailer->hub, id)) {
-        add_conversation_event(step, id, NULL);
+        add_conversation_event(step, change->shard, id, NULL);
         return ERR_OK;
     }
     enum err e = store_sync_conversation(step->db, step->arena, id, &conversation, &found);
@@ -197,16 +203,17 @@ static enum err tell_conversation(struct step *step, const struct change *change
     }
     e = store_sync_members(step->db, step->arena, id, FRAME_PARTICIPANTS_MAX, &members, &count);
     if (e == ERR_OK) {
-        add_conversation_event(step, id, frame_conversation(&conversation, members, count, 0));
+        add_conversation_event(step, change->shard, id,
+                               frame_conversation(&conversation, members, count, 0));
     }
     return e;
 }
 
 /* To the member's own devices. */
-static void tell_own(struct step *step, const struct participant *mine)
+static void tell_own(struct step *step, int shard, const struct participant *mine)
 {
     bool online = hub_is_online(step->tailer->hub, mine->user_id);
-    add_user_event(step, LIVE_OWN, mine->conversation_id, mine->user_id,
+    add_user_event(step, LIVE_OWN, shard, mine->conversation_id, mine->user_id,
                    online ? frame_membership(mine) : NULL);
 }
 
@@ -221,12 +228,12 @@ static enum err tell_membership(struct step *step, const struct change *change)
     }
     if (mine.left_at != 0) {
         bool online = hub_is_online(step->tailer->hub, mine.user_id);
-        add_user_event(step, LIVE_LEFT, mine.conversation_id, mine.user_id,
+        add_user_event(step, LIVE_LEFT, change->shard, mine.conversation_id, mine.user_id,
                        online ? frame_gone(mine.conversation_id, mine.rev) : NULL);
     } else if (mine.joined_stamp > step->tailer->at.at[change->shard]) {
-        add_user_event(step, LIVE_JOINED, mine.conversation_id, mine.user_id, NULL);
+        add_user_event(step, LIVE_JOINED, change->shard, mine.conversation_id, mine.user_id, NULL);
     } else {
-        tell_own(step, &mine);
+        tell_own(step, change->shard, &mine);
     }
     return ERR_OK;
 }
@@ -238,7 +245,7 @@ static enum err tell_mine(struct step *step, const struct change *change)
     enum err e =
         store_sync_participant(step->db, change->conversation_id, change->object_id, &mine, &found);
     if (e == ERR_OK && found && mine.left_at == 0) {
-        tell_own(step, &mine);
+        tell_own(step, change->shard, &mine);
     }
     return e;
 }
@@ -254,7 +261,8 @@ static enum err tell_ended(struct step *step, const struct change *change)
     }
     struct live_frame *frame = frame_gone(change->conversation_id, change->rev);
     for (size_t i = 0; i < count; i++) {
-        add_user_event(step, LIVE_LEFT, change->conversation_id, users[i], live_frame_ref(frame));
+        add_user_event(step, LIVE_LEFT, change->shard, change->conversation_id, users[i],
+                       live_frame_ref(frame));
     }
     live_frame_unref(frame);
     return ERR_OK;
@@ -271,7 +279,7 @@ static enum err tell_sessions(struct step *step, const struct change *change)
     if (e != ERR_OK) {
         return e;
     }
-    struct live_event *event = add_event(step, LIVE_SESSIONS);
+    struct live_event *event = add_event(step, LIVE_SESSIONS, change->shard);
     event->user_id = change->object_id;
     event->session_count = count;
     event->sessions = mem_alloc(count * sizeof(struct uuid) + 1);
@@ -289,9 +297,9 @@ static enum err tell_user(struct step *step, const struct change *change)
     if (e != ERR_OK || !found) {
         return e;
     }
-    add_user_event(step, LIVE_USER, (struct uuid){{0}}, user.id, frame_user(&user));
+    add_user_event(step, LIVE_USER, change->shard, (struct uuid){{0}}, user.id, frame_user(&user));
     if (!user.is_active || user.deleted_at != 0) {
-        add_event(step, LIVE_SESSIONS)->user_id = user.id; /* none of them lives */
+        add_event(step, LIVE_SESSIONS, change->shard)->user_id = user.id; /* none of them lives */
     }
     return ERR_OK;
 }
@@ -323,11 +331,11 @@ static enum err tell_read(struct step *step, const struct change *change)
     if (e != ERR_OK || !found || mine.left_at != 0) {
         return e;
     }
-    tell_own(step, &mine);
+    tell_own(step, change->shard, &mine);
     if (hub_listens(step->tailer->hub, change->conversation_id)) {
         hold_read(step->tailer, &mine, change);
     } else {
-        add_conversation_event(step, change->conversation_id, NULL);
+        add_conversation_event(step, change->shard, change->conversation_id, NULL);
     }
     return ERR_OK;
 }
@@ -362,7 +370,7 @@ static void release_reads(struct step *step)
     for (size_t i = 0; i < count; i++) {
         const struct waiting_read *read = &tailer->reads[i];
         if (i + 1 == count || !same_reader(read, read + 1)) {
-            add_conversation_event(step, read->conversation_id,
+            add_conversation_event(step, read->shard, read->conversation_id,
                                    frame_read(read->conversation_id, read->user_id, read->seq));
         }
     }
@@ -403,6 +411,9 @@ static enum err tell(struct step *step, const struct change *change)
 static void publish(struct step *step, const struct position *from)
 {
     struct live_batch *batch = live_batch_new(step->event_count);
+    batch->incarnation = step->tailer->incarnation;
+    batch->restarts = step->tailer->restarts;
+    step->tailer->restarts = false;
     batch->from = *from;
     batch->to = step->tailer->at;
     batch->told = told(step->tailer);
@@ -426,12 +437,73 @@ static void drop_events(struct step *step)
     }
 }
 
+/* --- another life of the database ------------------------------------------------------------ */
+
+static enum err nudge_run(struct work *work, struct db *db)
+{
+    (void)work;
+    (void)db;
+    return ERR_OK;
+}
+
+static void nudge_done(struct work *work, enum err e, bool batch_failed)
+{
+    struct tailer *tailer = work->context;
+    (void)e;
+    (void)batch_failed;
+    atomic_store(&tailer->is_nudging, false);
+}
+
+/* Nobody writes, so nobody has seen that the database is another one. */
+static void nudge(struct tailer *tailer)
+{
+    if (atomic_exchange(&tailer->is_nudging, true)) {
+        return;
+    }
+    tailer->nudge = (struct work){.run = nudge_run, .done = nudge_done, .context = tailer};
+    if (!exec_write(tailer->exec, &tailer->nudge)) {
+        atomic_store(&tailer->is_nudging, false);
+    }
+}
+
+/* The tailer stands where a client with a cursor does: the database still holds what it has told, or
+ * it begins where the database is now and all clients are asked to look at their cursors. */
+static enum err follow(struct step *step, struct uuid incarnation, const struct position *present)
+{
+    struct tailer *tailer = step->tailer;
+    bool holds = true;
+    if (uuid_eq(incarnation, tailer->incarnation)) {
+        if (!position_covers(present, &tailer->at)) {
+            nudge(tailer);
+            return ERR_UNAVAILABLE;
+        }
+        return ERR_OK;
+    }
+    enum err e = store_incarnation_holds(step->db, tailer->incarnation, &tailer->at, &holds);
+    if (e != ERR_OK) {
+        return e;
+    }
+    tailer->incarnation = incarnation;
+    if (!holds) {
+        tailer->at = *present;
+        tailer->read_count = 0;
+        tailer->restarts = true;
+    }
+    return ERR_OK;
+}
+
 /* *count: how many changes there were. */
 static enum err read_changes(struct step *step, struct position *to, size_t *count)
 {
     struct change *rows = NULL;
-    enum err e =
-        store_change_list(step->db, step->arena, &step->tailer->at, INT64_MAX, &rows, count, to);
+    struct uuid incarnation;
+    enum err e = store_position(step->db, to, &incarnation);
+    if (e == ERR_OK) {
+        e = follow(step, incarnation, to);
+    }
+    if (e == ERR_OK) {
+        e = store_change_list(step->db, step->arena, &step->tailer->at, to, &rows, count);
+    }
     if (e != ERR_OK) {
         return e;
     }
@@ -459,6 +531,7 @@ static void step(struct tailer *tailer)
     struct step step = {.tailer = tailer, .arena = &arena};
     struct position before = tailer->at;
     struct position to = before;
+    struct uuid life = tailer->incarnation;
     size_t waiting = tailer->read_count;
     size_t count = 0;
     enum err e = exec_read_begin(tailer->exec, &step.db);
@@ -478,9 +551,10 @@ static void step(struct tailer *tailer)
     }
     if (e != ERR_OK) {
         log_warning("the tailer could not read the log, it will try again code=%s", err_code(e));
-        tailer->read_count = waiting;
+        tailer->read_count = waiting < tailer->read_count ? waiting : tailer->read_count;
         drop_events(&step);
-    } else if (step.event_count > 0 || !position_eq(&before, &tailer->at)) {
+    } else if (step.event_count > 0 || tailer->restarts || !position_eq(&before, &tailer->at) ||
+               !uuid_eq(life, tailer->incarnation)) {
         publish(&step, &before);
     }
     atomic_fetch_add(&tailer->changes, (int64_t)count);
@@ -534,13 +608,14 @@ static void *tailer_main(void *context)
 }
 
 struct tailer *tailer_start(struct exec *exec, struct hub *hub, struct mark *mark,
-                            const struct position *at)
+                            struct uuid incarnation, const struct position *at)
 {
     struct tailer *tailer = mem_alloc_zero(sizeof(*tailer));
     pthread_condattr_t steady;
     tailer->exec = exec;
     tailer->hub = hub;
     tailer->mark = mark;
+    tailer->incarnation = incarnation;
     tailer->at = *at;
     pthread_mutex_init(&tailer->lock, NULL);
     pthread_condattr_init(&steady);

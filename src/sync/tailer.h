@@ -8,9 +8,9 @@
 
 struct tailer;
 
-/* Begins behind `at`; raises `mark` (borrowed) before it tells anything. */
+/* Begins behind `at` of that incarnation; raises `mark` (borrowed) before it tells anything. */
 struct tailer *tailer_start(struct exec *exec, struct hub *hub, struct mark *mark,
-                            const struct position *at);
+                            struct uuid incarnation, const struct position *at);
 /* There is something new. Any thread; never waits. */
 void tailer_poke(struct tailer *tailer);
 /* Passes on what was committed before this call, and ends. */

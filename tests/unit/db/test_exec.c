@@ -15,14 +15,15 @@
 #include "db/exec.h"
 #include "unit/support/database.h"
 
-enum query { RAISE, ADD, COUNT, STAMPS, QUERIES };
+enum query { RAISE, CONNECT, ADD, COUNT, STAMPS, QUERIES };
 static const char *const texts[] = {
     [RAISE] = "UPDATE counter SET stamp = stamp + 1 RETURNING stamp",
+    [CONNECT] = "UPDATE counter SET connections = connections + 1",
     [ADD] = "INSERT INTO item (n, stamp) VALUES (?1, ?2)",
     [COUNT] = "SELECT count(*) FROM item",
     [STAMPS] = "SELECT count(DISTINCT stamp) FROM item",
 };
-static const char *const names[QUERIES] = {"raise", "add", "count", "stamps"};
+static const char *const names[QUERIES] = {"raise", "connect", "add", "count", "stamps"};
 static const struct db_queries queries = {texts, names, QUERIES};
 
 enum { QUEUE_MAX = 32, BATCH_MAX = 8, POOL_QUEUE_MAX = 6 };
@@ -31,11 +32,31 @@ struct fixture {
     struct test_database t;
     struct exec *exec;
     atomic_int commits;
+    int connections;
 };
 
-static void count_commit(int64_t stamp, void *context)
+static enum err raise_stamp(struct db *db, int shard)
 {
-    assert_true(stamp > 0);
+    assert_int_equal(shard, 0);
+    return db_get_int(db, RAISE, NO_ARGS, &db_stamps(db)->at[0], NULL);
+}
+
+/* Writes as the start of a server does. */
+static enum err count_connection(struct db *db, void *context)
+{
+    struct fixture *f = context;
+    f->connections++;
+    *db_shards(db) = 1;
+    enum err e = db_begin_write(db);
+    if (e == ERR_OK) {
+        e = db_exec(db, CONNECT, NO_ARGS, NULL);
+    }
+    return e == ERR_OK ? db_commit(db) : e;
+}
+
+static void count_commit(const struct position *stamps, void *context)
+{
+    assert_true(stamps->at[0] > 0);
     struct fixture *f = context;
     atomic_fetch_add(&f->commits, 1);
 }
@@ -82,8 +103,9 @@ struct item {
     int commits;       /* that were told of before `done` */
 };
 
-static enum err item_run(struct work *work, struct db *db, int64_t stamp)
+static enum err item_run(struct work *work, struct db *db)
 {
+    int64_t stamp = db_stamps(db)->at[0];
     struct item *item = (struct item *)work;
     item->runs++;
     item->stamp = stamp;
@@ -125,7 +147,8 @@ static int setup_with(void **state, int64_t busy_timeout_ms)
     test_database_init(&f->t);
     struct db *db = test_database_open(&f->t, queries, false);
     test_database_script(&f->t, db,
-                         "CREATE TABLE counter (stamp INTEGER); INSERT INTO counter VALUES (0);"
+                         "CREATE TABLE counter (stamp INTEGER, connections INTEGER);"
+                         " INSERT INTO counter VALUES (0, 0);"
                          "CREATE TABLE item (n INTEGER PRIMARY KEY, stamp INTEGER)");
     db_close(db);
     const struct exec_options options = {
@@ -137,9 +160,10 @@ static int setup_with(void **state, int64_t busy_timeout_ms)
             {[EXEC_HASHES] = {1, POOL_QUEUE_MAX, 15}, [EXEC_SEARCHES] = {1, POOL_QUEUE_MAX, 0}},
         .busy_timeout_ms = busy_timeout_ms,
         .read_timeout_ms = 60000,
-        .query_raise_stamp = RAISE,
+        .hold = raise_stamp,
+        .connected = count_connection,
         .committed = count_commit,
-        .committed_context = f};
+        .context = f};
     assert_int_equal(exec_new(&options, &f->exec, &f->t.arena, &problem), ERR_OK);
     *state = f;
     return 0;
@@ -397,11 +421,10 @@ struct hand_over {
     enum err told;
 };
 
-static enum err hand_over_run(struct work *work, struct db *db, int64_t stamp)
+static enum err hand_over_run(struct work *work, struct db *db)
 {
     struct hand_over *h = (struct hand_over *)work;
     const struct timespec pause = {.tv_nsec = 50 * 1000000};
-    assert_int_equal(stamp, 0);
     atomic_store(&h->begun, true);
     nanosleep(&pause, NULL); /* long enough for the executor to be told to stop */
     return db_get_int(db, COUNT, NO_ARGS, &h->seen, NULL);
@@ -458,11 +481,10 @@ struct guess {
     enum err told;
 };
 
-static enum err guess_run(struct work *work, struct db *db, int64_t stamp)
+static enum err guess_run(struct work *work, struct db *db)
 {
     struct guess *guess = (struct guess *)work;
     (void)db;
-    (void)stamp;
     guess->place = ++guess->all->run;
     if (guess->place == 1) {
         gate_set(&gate.reached);
@@ -584,18 +606,18 @@ static void test_commits_are_told_before_answers(void **state)
     assert_int_equal(items[2].commits, 2);
 }
 
-/* For what start-up has to write. */
-static void test_the_writers_connection(void **state)
+/* Told once for a connection, before anything else is written on it. */
+static void test_a_new_connection(void **state)
 {
     struct fixture *f = *state;
-    struct db *db = exec_writer(f->exec);
-    assert_int_equal(db_begin_write(db), ERR_OK);
-    assert_int_equal(db_exec(db, ADD, ARGS(V_INT(7), V_INT(0)), NULL), ERR_OK);
-    assert_int_equal(db_commit(db), ERR_OK);
-    struct item item = new_item(SUCCEEDS, 8);
-    assert_true(exec_write(f->exec, &item.work));
+    struct item items[] = {new_item(SUCCEEDS, 7), new_item(SUCCEEDS, 8)};
+    assert_int_equal(f->connections, 1);
+    assert_int_equal(exec_shards(f->exec), 1);
+    for (size_t i = 0; i < COUNT_OF(items); i++) {
+        assert_true(exec_write(f->exec, &items[i].work));
+    }
     stop(f);
-    assert_int_equal(item.told, ERR_OK);
+    assert_int_equal(f->connections, 1);
     assert_int_equal(get(f, COUNT), 2);
 }
 
@@ -664,7 +686,7 @@ int main(void)
         TEST(test_a_full_pool_displaces_the_greedy),
         TEST(test_pools_are_apart),
         TEST(test_commits_are_told_before_answers),
-        TEST(test_the_writers_connection),
+        TEST(test_a_new_connection),
 #undef TEST
         cmocka_unit_test_setup_teardown(test_many_threads, setup_patient, teardown),
     };

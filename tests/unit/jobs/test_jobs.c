@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "jobs/jobs.h"
+#include "store/change.h"
 #include "store/queries.h"
 #include "unit/support/chat_rows.h"
 
@@ -37,7 +38,7 @@ static int setup(void **state)
                                          .write_batch_max = 10,
                                          .busy_timeout_ms = 5000,
                                          .read_timeout_ms = 60000,
-                                         .query_raise_stamp = Q_STAMP_RAISE};
+                                         .hold = store_hold_shard};
     assert_int_equal(exec_new(&options, &f->app.exec, &f->t.arena, &problem), ERR_OK);
     *state = f;
     return 0;
@@ -131,8 +132,8 @@ static void test_purge(void **state)
 {
     struct fixture *f = *state;
     run_script(f, "INSERT INTO session (id, user_id, kind, generation, issued_at, created_at,"
-                  " expires_at, last_used_at, user_agent, address, stamp) SELECT id, sender_id,"
-                  " 'jwt', 1, 1, 1, 1, 1, '', '', 1 FROM message");
+                  " expires_at, last_used_at, user_agent, address) SELECT id, sender_id,"
+                  " 'jwt', 1, 1, 1, 1, 1, '', '' FROM message");
     run_script(f, "INSERT INTO idempotency (user_id, request, body, status, answer, created_at)"
                   " SELECT id, x'00', x'00', 201, '{}', 1 FROM account");
     run_script(f, "INSERT INTO ws_ticket (id, expires_at) SELECT id, 1 FROM account");

@@ -17,6 +17,7 @@
 #include "serve/route.h"
 #include "serve/router.h"
 #include "serve/throttle.h"
+#include "store/change.h"
 #include "store/queries.h"
 #include "store/sync.h"
 #include "unit/support/world.h"
@@ -61,7 +62,7 @@ static void start_app(struct fixture *f)
         .pools = {[EXEC_HASHES] = {1, 16, 0}, [EXEC_SEARCHES] = {1, 16, 0}},
         .busy_timeout_ms = 5000,
         .read_timeout_ms = 60000,
-        .query_raise_stamp = Q_STAMP_RAISE};
+        .hold = store_hold_shard};
     conf_init(&f->conf);
     f->app = (struct app){.conf = &f->conf, .limits = f->w.limits};
     f->app.router = router_new(api_resources, api_resource_count);

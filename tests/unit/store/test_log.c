@@ -34,7 +34,7 @@ static int setup(void **state)
     f->ann = world_user(&f->w, "ann");
     f->bob = world_user(&f->w, "bob");
     f->conversation = world_conversation(&f->w, f->ann, f->bob);
-    assert_int_equal(store_position(f->w.db, &f->seen), ERR_OK);
+    assert_int_equal(store_position(f->w.db, &f->seen, NULL), ERR_OK);
     *state = f;
     return 0;
 }
@@ -89,8 +89,11 @@ static void assert_logged(struct fixture *f, const char *wanted)
     size_t count;
     struct buf text;
     buf_init(&text, 4096);
-    assert_int_equal(
-        store_change_list(f->w.db, &f->w.arena, &f->seen, 1000, &rows, &count, &f->seen), ERR_OK);
+    struct position present;
+    assert_int_equal(store_position(f->w.db, &present, NULL), ERR_OK);
+    assert_int_equal(store_change_list(f->w.db, &f->w.arena, &f->seen, &present, &rows, &count),
+                     ERR_OK);
+    f->seen = present;
     for (size_t i = 0; i < count; i++) {
         const struct change *c = &rows[i];
         bool anns = uuid_eq(c->object_id, f->ann);
@@ -161,9 +164,8 @@ static void test_deleting_it(void **state)
     const struct erasure erasure = {ERASE_CONVERSATION, f->conversation};
     struct list_key at = {.n = INT64_MIN};
     bool over = false;
-    assert_int_equal(store_erasure_step(f->w.db, &f->w.arena, f->w.stamp, f->w.now_us, &erasure,
-                                        100, &at, &over),
-                     ERR_OK);
+    assert_int_equal(
+        store_erasure_step(f->w.db, &f->w.arena, f->w.now_us, &erasure, 100, &at, &over), ERR_OK);
     world_commit(&f->w);
     assert_true(over);
     assert_logged(f, "conversation 8");
@@ -214,7 +216,7 @@ static int64_t read_all(struct fixture *f, struct uuid reader)
 {
     int64_t changed = -1;
     world_begin(&f->w);
-    assert_int_equal(store_message_read_all(f->w.db, f->w.stamp, reader, &changed), ERR_OK);
+    assert_int_equal(store_message_read_all(f->w.db, reader, &changed), ERR_OK);
     world_commit(&f->w);
     return changed;
 }
@@ -229,7 +231,7 @@ static void test_reading_all(void **state)
         world_send(w, f->ann, world_conversation(w, f->ann, f->bob), 2);
     }
     world_commit(w);
-    assert_int_equal(store_position(w->db, &f->seen), ERR_OK);
+    assert_int_equal(store_position(w->db, &f->seen, NULL), ERR_OK);
     assert_int_equal(read_all(f, f->bob), MANY);
     assert_int_equal(
         get(f, "SELECT count(DISTINCT conversation_id) FROM change_log WHERE kind = 5"), MANY);

@@ -275,6 +275,7 @@ void live_test_join(struct live_test *t, int64_t at, uint8_t conversations)
 struct live_batch *live_test_batch(int64_t from, int64_t to, size_t count)
 {
     struct live_batch *batch = live_batch_new(count);
+    batch->incarnation = live_test_incarnation;
     batch->from.at[0] = from;
     batch->to.at[0] = batch->told.at[0] = to;
     return batch;

@@ -10,6 +10,7 @@
 #include "chat/account.h"
 #include "chat/conversation.h"
 #include "chat/message.h"
+#include "store/change.h"
 #include "store/queries.h"
 #include "store/user.h"
 
@@ -52,7 +53,8 @@ void world_begin(struct world *w)
 {
     assert_false(w->open);
     must(w, db_begin_write(w->db), "begin");
-    must(w, db_get_int(w->db, Q_STAMP_RAISE, NO_ARGS, &w->stamp, NULL), "stamp");
+    must(w, store_hold_all(w->db), "hold");
+    w->stamp = db_stamps(w->db)->at[0];
     w->now_us += 1000;
     w->open = true;
     problems_init(&w->problems, &w->arena);
@@ -87,7 +89,6 @@ struct call world_call(struct world *w, const struct user *me)
     return (struct call){.db = w->db,
                          .arena = &w->arena,
                          .now_us = ++w->now_us,
-                         .stamp = w->stamp,
                          .me = me,
                          .limits = &w->limits,
                          .problems = &w->problems};

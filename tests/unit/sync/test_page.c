@@ -59,7 +59,8 @@ static struct live_pull pull_with(struct fixture *f, struct uuid user_id, const 
     struct live_pull pull = {
         .user_id = user_id, .from = *from, .size_max = size_max, .from_ring = from_ring};
     assert_int_equal(db_begin_read(f->w.db), ERR_OK);
-    page_read(&pull, f->w.db, f->life);
+    struct position seen;
+    page_read(&pull, f->w.db, &seen);
     db_rollback(f->w.db);
     assert_int_equal(pull.page.failure, ERR_OK);
     return pull;
@@ -74,7 +75,7 @@ static struct live_pull pull(struct fixture *f, struct uuid user_id, const struc
 static struct cursor now(struct fixture *f)
 {
     struct cursor cursor = {.incarnation = f->life};
-    assert_int_equal(store_position(f->w.db, &cursor.at), ERR_OK);
+    assert_int_equal(store_position(f->w.db, &cursor.at, NULL), ERR_OK);
     return cursor;
 }
 
@@ -498,7 +499,8 @@ static void test_not_signed_in(void **state)
 {
     struct fixture *f = *state;
     struct live_pull p = {.user_id = f->bob, .session_id = {{9}}, .size_max = LARGE};
-    page_read(&p, f->w.db, f->life);
+    struct position seen;
+    page_read(&p, f->w.db, &seen);
     assert_int_equal(p.page.failure, ERR_OK);
     assert_true(p.page.ended);
     assert_false(p.page.joinable);
