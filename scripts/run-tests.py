@@ -230,12 +230,22 @@ def stage_live():
     return node_tests("live", live_files(), "gcc-asan")
 
 
-def stage_postgres():
-    """tests/api and tests/live on PostgreSQL, with the clang build. Commands and settings are SQLite's
-    there too: those tests bring their own files."""
+def on_server(label, variant):
+    """tests/api and tests/live on a database server. Commands and settings are SQLite's there too:
+    those tests bring their own files."""
     files = [path for path in api_files() + live_files()
              if path.name not in ("cli.test.mjs", "config.test.mjs")]
-    return node_tests("postgres", files, "clang-asan", within=["tests/lib/postgres.mjs", "node"])
+    return node_tests(label, files, variant, within=["tests/lib/%s.mjs" % label, "node"])
+
+
+def stage_postgres():
+    """The same on PostgreSQL, with the clang build."""
+    return on_server("postgres", "clang-asan")
+
+
+def stage_mariadb():
+    """The same on MariaDB, with the gcc build."""
+    return on_server("mariadb", "gcc-asan")
 
 
 def stage_crash():
@@ -416,6 +426,7 @@ STAGES = {
     "api-clang": stage_api_clang,
     "live": stage_live,
     "postgres": stage_postgres,
+    "mariadb": stage_mariadb,
     "crash": stage_crash,
     "collections": stage_collections,
     "fuzz": stage_fuzz,

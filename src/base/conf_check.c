@@ -131,13 +131,23 @@ bool conf_is_server_url(struct str url)
     return scheme.p != NULL && str_in_list(scheme, "postgres,postgresql,mysql,mariadb");
 }
 
-/* Every byte of it. */
+static bool is_unreserved(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+/* Behind `before`, unless it is empty; as RFC 3986, 2.3 has it. */
 static void add_encoded(struct buf *out, const char *before, const char *text)
 {
     if (text[0] != '\0') {
         buf_str(out, str_of(before));
         for (const char *c = text; *c != '\0'; c++) {
-            buf_printf(out, "%%%02X", (unsigned char)*c);
+            if (is_unreserved(*c)) {
+                buf_char(out, *c);
+            } else {
+                buf_printf(out, "%%%02X", (unsigned char)*c);
+            }
         }
     }
 }

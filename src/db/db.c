@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "db/driver.h"
 
@@ -136,6 +137,12 @@ bool db_is_embedded(const struct db *db)
 void db_set_deadline(struct db *db, int64_t steady_us)
 {
     db->deadline_us = steady_us;
+}
+
+int64_t db_time_left_ms(const struct db *db)
+{
+    int64_t left_ms = (db->deadline_us - clock_steady_us()) / 1000;
+    return db->deadline_us == 0 ? 0 : left_ms > 0 ? left_ms : 1;
 }
 
 enum err db_query(struct db *db, int query, const struct db_val *args, size_t count,

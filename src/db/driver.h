@@ -46,6 +46,9 @@ struct db {
     const char **texts; /* by query */
 };
 
+/* For servers, which are told how long: until the deadline, at least 1; 0: no limit. */
+int64_t db_time_left_ms(const struct db *db);
+
 extern const struct db_driver db_sqlite;
 extern const struct db_driver db_postgres;
 extern const struct db_driver db_mariadb;

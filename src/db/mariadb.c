@@ -298,12 +298,6 @@ static bool mariadb_in_transaction(struct db *db)
     return session->transaction == TRANSACTION_OPEN;
 }
 
-static int64_t time_left_ms(const struct db *db)
-{
-    int64_t left_ms = (db->deadline_us - clock_steady_us()) / 1000;
-    return db->deadline_us == 0 ? 0 : left_ms > 0 ? left_ms : 1;
-}
-
 /* MariaDB limits every statement, in seconds; MySQL those that read, in milliseconds. */
 static void add_limit(const struct db *db, int64_t limit_ms, char *sql, size_t size)
 {
@@ -318,7 +312,7 @@ static void add_limit(const struct db *db, int64_t limit_ms, char *sql, size_t s
 static enum err begin_now(struct db *db, bool for_writing)
 {
     struct session *session = db->prepared;
-    int64_t limit_ms = time_left_ms(db);
+    int64_t limit_ms = db_time_left_ms(db);
     char limit[64] = "";
     char sql[256];
     if (limit_ms != session->limit_ms) {

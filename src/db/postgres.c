@@ -14,15 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "base/log.h"
+#include "db/backoff.h"
 #include "db/driver.h"
 
 enum {
     PARAMETERS_MAX = 32,
     CONNECT_TIMEOUT_S = 3,
-    RETRY_FIRST_MS = 100,
-    RETRY_MAX_MS = 3000,
 };
 
 /* Object ids of types (pg_type.dat); they are the same in every database. */
@@ -50,9 +48,8 @@ struct statement {
 struct session {
     char *url;
     int64_t changes;
-    int64_t changed;  /* rows of the last statement */
-    int64_t retry_us; /* steady clock: no sooner is it tried to connect again; 0: at once */
-    int64_t retry_ms;
+    int64_t changed; /* rows of the last statement */
+    struct backoff backoff;
     struct statement statements[]; /* options.queries.count of them */
 };
 
@@ -190,22 +187,14 @@ static enum err connect_now(struct db *db)
 static enum err connect_if_lost(struct db *db)
 {
     struct session *session = db->prepared;
-    int64_t now_us = clock_steady_us();
     if (PQstatus(connection_of(db)) == CONNECTION_OK) {
         return ERR_OK;
     }
-    if (now_us < session->retry_us) {
+    if (!backoff_is_over(&session->backoff)) {
         return ERR_UNAVAILABLE;
     }
     enum err e = connect_now(db);
-    if (e == ERR_OK) {
-        session->retry_ms = 0;
-        session->retry_us = 0;
-        return e;
-    }
-    session->retry_ms = session->retry_ms == 0 ? RETRY_FIRST_MS : 2 * session->retry_ms;
-    session->retry_ms = session->retry_ms < RETRY_MAX_MS ? session->retry_ms : RETRY_MAX_MS;
-    session->retry_us = clock_steady_us() + session->retry_ms * 1000;
+    backoff_note(&session->backoff, e == ERR_OK);
     return e;
 }
 
@@ -490,12 +479,6 @@ static bool postgres_in_transaction(struct db *db)
     return PQtransactionStatus(connection_of(db)) == PQTRANS_INTRANS;
 }
 
-static int64_t time_left_ms(const struct db *db)
-{
-    int64_t left_ms = (db->deadline_us - clock_steady_us()) / 1000;
-    return db->deadline_us == 0 ? 0 : left_ms > 0 ? left_ms : 1;
-}
-
 static enum err postgres_begin(struct db *db, bool for_writing)
 {
     char sql[160];
@@ -505,7 +488,7 @@ static enum err postgres_begin(struct db *db, bool for_writing)
     }
     snprintf(sql, sizeof(sql), "BEGIN ISOLATION LEVEL %s; SET LOCAL statement_timeout TO %" PRId64,
              for_writing ? "READ COMMITTED, READ WRITE" : "REPEATABLE READ, READ ONLY",
-             time_left_ms(db));
+             db_time_left_ms(db));
     e = run(db, sql, NULL);
     if (e == ERR_UNAVAILABLE && PQstatus(connection_of(db)) != CONNECTION_OK) {
         e = connect_if_lost(db); /* it was lost while nobody used it */

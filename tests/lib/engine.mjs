@@ -28,6 +28,10 @@ export function mariadbIn(folder) {
     const socket = path.join(folder, 'socket');
     const root = ['mariadb', '--no-defaults', '-uroot', '-NB', '-n', `-S${socket}`];
     return {
+        // As the administrator.
+        run(name, text) {
+            must([...root, name], text);
+        },
         make(name) {
             must(
                 root,

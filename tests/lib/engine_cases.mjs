@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 
 import { anonymous, eventually, makeConversation, register, walk } from './client.mjs';
 import { openSocket } from './live.mjs';
-import { Server, removeDir, runCli, sleep, tempDir } from './server.mjs';
+import { Server, sleep } from './server.mjs';
 
 const KILLS = 5;
 const WRITERS = 8;
@@ -44,15 +44,6 @@ export function testEngine(Cluster) {
     after(async () => {
         await server?.stop();
         cluster?.stop();
-    });
-
-    test('a second server on the database does not start', async () => {
-        const dir = tempDir();
-        const env = { ...server.env, DATA_DIR: dir, PORT: 0, DB_BUSY_TIMEOUT_MS: 300 };
-        const end = await runCli(['serve'], { env });
-        removeDir(dir);
-        assert.equal(end.code, 1, end.stderr);
-        assert.match(end.stderr, /Another server runs on this database\./);
     });
 
     test('a database server that is killed loses nothing and doubles nothing', async () => {

@@ -427,6 +427,24 @@ static void finds_the_database_server(void **state)
     }
 }
 
+static void takes_the_variables_of_django(void **state)
+{
+    struct fixture *f = *state;
+    assert_loads(f, "",
+                 ENV("MYSQL_DATABASE=chat", "MYSQL_USER=me", "MYSQL_PASSWORD=a/b@c", "MYSQL_HOST=db",
+                     "MYSQL_PORT=3307"));
+    assert_string_equal(f->conf.database_url, "mysql://me:a%2Fb%40c@db:3307/chat");
+    assert_string_equal(f->conf.database_name, "mysql://me@db:3307/chat");
+    assert_null(f->conf.database_path);
+    assert_loads(f, "", ENV("MYSQL_DATABASE=chat", "MYSQL_HOST=/run/my.sock"));
+    assert_string_equal(f->conf.database_url,
+                        "mysql://@localhost:3306/chat?socket=%2Frun%2Fmy.sock");
+    assert_loads(f, "", ENV("MYSQL_DATABASE=chat", "DATABASE_URL=postgres://h/db"));
+    assert_string_equal(f->conf.database_url, "postgres://h/db");
+    assert_loads(f, "", ENV("MYSQL_USER=me"));
+    assert_non_null(f->conf.database_path);
+}
+
 static void uses_the_named_file(void **state)
 {
     struct fixture *f = *state;
@@ -592,6 +610,7 @@ int main(void)
         CONF_TEST(reads_text),
         CONF_TEST(finds_the_database),
         CONF_TEST(finds_the_database_server),
+        CONF_TEST(takes_the_variables_of_django),
         CONF_TEST(uses_the_named_file),
         CONF_TEST(follows_proxied_values),
         CONF_TEST(the_last_line_counts),
