@@ -9,6 +9,7 @@ ALTER TABLE idempotency ADD COLUMN object_id T_UUID;
 
 -- Hosts who became guests, and are still moderators somewhere.
 CREATE TABLE demotion (
-    user_id T_UUID NOT NULL PRIMARY KEY{ REFERENCES account (id)}{, FOREIGN KEY (user_id) REFERENCES account (id)},
+    user_id T_UUID NOT NULL PRIMARY KEY{ REFERENCES account (id)}{,
+        FOREIGN KEY (user_id) REFERENCES account (id)},
     requested_at T_TIME NOT NULL
 ) T_CLUSTERED;

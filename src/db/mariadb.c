@@ -9,7 +9,7 @@
  * ERR_OUTCOME_UNKNOWN). The next transaction connects again, and while the server cannot be reached it
  * fails at once, with a try every now and then.
  *
- * No definition of a table can be undone: see `keeps_definitions` in db/migrate.c. */
+ * What defines a table cannot be undone: db/migrate.c sees to that (keeps_definitions). */
 #include <inttypes.h>
 #include <mysqld_error.h>
 #include <netinet/in.h>
@@ -23,9 +23,9 @@
 
 enum {
     CONNECT_TIMEOUT_S = 3,
-    SILENCE_MAX_S = 30,       /* of a peer that has something to acknowledge */
-    IDLE_MAX_S = 30000000,    /* the server's own limit is hours */
-    CLIENT_ERRORS = 2000,     /* the library's own codes: the connection is of no use any more */
+    SILENCE_MAX_S = 30,    /* of a peer that has something to acknowledge */
+    IDLE_MAX_S = 30000000, /* the server's own limit is hours */
+    CLIENT_ERRORS = 2000,  /* the library's own codes: the connection is of no use any more */
     CLIENT_ERRORS_END = 3000,
 };
 
@@ -407,8 +407,8 @@ static enum err mariadb_hold(struct db *db, struct arena *a, struct str *problem
     enum err e = ask(db, sql, &is_mine);
     e = e == ERR_OK && is_mine != 1 ? ERR_BUSY : e;
     if (e != ERR_OK) {
-        *problem = arena_printf(a, "The database is being migrated by another process (%s).",
-                                err_code(e));
+        *problem =
+            arena_printf(a, "The database is being migrated by another process (%s).", err_code(e));
     }
     return e;
 }

@@ -40,7 +40,7 @@ struct session {
     enum transaction transaction;
     int64_t limit_ms; /* of a statement, as the server was told; 0: none */
     int64_t changes;
-    int64_t changed; /* rows of the last statement */
+    int64_t changed;               /* rows of the last statement */
     struct statement statements[]; /* options.queries.count of them */
 };
 

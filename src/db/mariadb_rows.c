@@ -7,8 +7,8 @@
 
 enum {
     PARAMETERS_MAX = 32,
-    TEXT_ROOM = 128,         /* of a column, at first; it grows with what is found */
-    TEXT_ROOM_KEPT = 65536,  /* what is larger is given back behind the last row */
+    TEXT_ROOM = 128,        /* of a column, at first; it grows with what is found */
+    TEXT_ROOM_KEPT = 65536, /* what is larger is given back behind the last row */
 };
 
 /* Where the library puts a value. */

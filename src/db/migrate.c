@@ -156,9 +156,9 @@ enum err migrate_load(struct db *db, struct arena *a, struct migrations *out, st
 
 static enum err add_row(struct db *db, const struct migration *m, struct str checksum)
 {
-    return db_exec(db, ADD,
-                   ARGS(V_INT(m->number), V_TEXT(m->name), V_TEXT(checksum), V_TIME(clock_now_us())),
-                   NULL);
+    return db_exec(
+        db, ADD, ARGS(V_INT(m->number), V_TEXT(m->name), V_TEXT(checksum), V_TIME(clock_now_us())),
+        NULL);
 }
 
 static enum err mark_row(struct db *db, const struct migration *m, struct str checksum)
@@ -224,7 +224,7 @@ enum err migrate_to(struct db *db, struct migrations *all, size_t target,
         struct migration *m = &all->list[up ? all->applied : all->applied - 1];
         step(m, up);
         enum err e = db->driver->keeps_definitions ? run_kept(db, m, up, a, problem)
-                                                 : run_undoable(db, m, up, a, problem);
+                                                   : run_undoable(db, m, up, a, problem);
         if (e != ERR_OK) {
             return e;
         }

@@ -1,6 +1,8 @@
 /* Migrations: numbered SQL with an up and a down, embedded in the binary, written once with type
  * words that are expanded for the engine, each in a transaction of its own together with its row
- * in the table `migration` (number, name, checksum, time). A database that is newer than the
+ * in the table `migration` (number, name, checksum, time). Where definitions of tables cannot be
+ * undone (MySQL) the row says first that the migration is under way, and one that stopped halfway
+ * is refused by its name. A database that is newer than the
  * binary, or whose migrations have other checksums, is refused. */
 #pragma once
 

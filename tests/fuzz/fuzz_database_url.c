@@ -1,4 +1,4 @@
-/* The addresses of database servers: no input may do more than be refused, and none may have its password
+/* The addresses of database servers: no input may do more than be refused, and of none is the password
  * printed. */
 #include <stdlib.h>
 

@@ -397,11 +397,12 @@ static void finds_the_database(void **state)
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         assert_false(load(f, arena_printf(&f->a, "--database-url %s", bad[i]).p, NULL));
     }
-    assert_refuses(f, "", ENV("DATABASE_URL=oracle://u:p@h/db"),
-                   "DATABASE_URL (from the environment): \"oracle://\" is neither the address of an "
-                   "SQLite file nor postgres://... nor mysql://.... Set it to "
-                   "sqlite:////path/to/confab.sqlite3, postgres://user:password@host/name or "
-                   "mysql://user:password@host/name, or leave it empty for DATA_DIR/confab.sqlite3.");
+    assert_refuses(
+        f, "", ENV("DATABASE_URL=oracle://u:p@h/db"),
+        "DATABASE_URL (from the environment): \"oracle://\" is neither the address of an "
+        "SQLite file nor postgres://... nor mysql://.... Set it to "
+        "sqlite:////path/to/confab.sqlite3, postgres://user:password@host/name or "
+        "mysql://user:password@host/name, or leave it empty for DATA_DIR/confab.sqlite3.");
 }
 
 static void finds_the_database_server(void **state)
@@ -431,8 +432,8 @@ static void takes_the_variables_of_django(void **state)
 {
     struct fixture *f = *state;
     assert_loads(f, "",
-                 ENV("MYSQL_DATABASE=chat", "MYSQL_USER=me", "MYSQL_PASSWORD=a/b@c", "MYSQL_HOST=db",
-                     "MYSQL_PORT=3307"));
+                 ENV("MYSQL_DATABASE=chat", "MYSQL_USER=me", "MYSQL_PASSWORD=a/b@c",
+                     "MYSQL_HOST=db", "MYSQL_PORT=3307"));
     assert_string_equal(f->conf.database_url, "mysql://me:a%2Fb%40c@db:3307/chat");
     assert_string_equal(f->conf.database_name, "mysql://me@db:3307/chat");
     assert_null(f->conf.database_path);

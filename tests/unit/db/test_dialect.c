@@ -79,10 +79,8 @@ static void test_two_texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words),
-        cmocka_unit_test(test_only_whole_words),
-        cmocka_unit_test(test_parameters),
-        cmocka_unit_test(test_quotes_and_comments),
+        cmocka_unit_test(test_words),      cmocka_unit_test(test_only_whole_words),
+        cmocka_unit_test(test_parameters), cmocka_unit_test(test_quotes_and_comments),
         cmocka_unit_test(test_two_texts),
     };
     return cmocka_run_group_tests_name("dialect", tests, NULL, NULL);
