@@ -60,7 +60,7 @@ describe('a server that flushes nothing, and listens', () => {
     test('is warned of, and can be named by the variables of Django', async (t) => {
         cluster.engine.make('names');
         const MYSQL_PASSWORD = decodeURIComponent(new URL(cluster.engine.url('names')).password);
-        const env = { MYSQL_DATABASE: 'names', MYSQL_USER: 'names', MYSQL_PASSWORD };
+        const env = { MYSQL_DATABASE: 'names', MYSQL_USER: 'names', MYSQL_PASSWORD, DATABASE_URL: '' };
         env.MYSQL_HOST = cluster.socket;
         const server = await startServer({ env });
         t.after(() => server.stop());
