@@ -25,8 +25,10 @@ function makeCertificates(folder) {
         assert.equal(end.status, 0, end.stderr);
     };
     const key = '-newkey rsa:2048 -nodes';
-    for (const name of ['ca', 'other'])
-        openssl(...`req -x509 ${key} -subj /CN=${name} -out ${name}.pem -keyout ${name}.key`.split(' '));
+    for (const name of ['ca', 'other']) {
+        const files = `-out ${name}.pem -keyout ${name}.key`;
+        openssl(...`req -x509 ${key} -subj /CN=${name} ${files}`.split(' '));
+    }
     openssl(...`req ${key} -subj /CN=127.0.0.1 -out server.csr -keyout server.key`.split(' '));
     fs.writeFileSync(path.join(folder, 'names'), 'subjectAltName=IP:127.0.0.1');
     const signed = 'x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial';
@@ -60,8 +62,8 @@ describe('a server that flushes nothing, and listens', () => {
     test('is warned of, and can be named by the variables of Django', async (t) => {
         cluster.engine.make('names');
         const MYSQL_PASSWORD = decodeURIComponent(new URL(cluster.engine.url('names')).password);
-        const env = { MYSQL_DATABASE: 'names', MYSQL_USER: 'names', MYSQL_PASSWORD, DATABASE_URL: '' };
-        env.MYSQL_HOST = cluster.socket;
+        const env = { MYSQL_DATABASE: 'names', MYSQL_USER: 'names', MYSQL_PASSWORD };
+        Object.assign(env, { MYSQL_HOST: cluster.socket, DATABASE_URL: '' });
         const server = await startServer({ env });
         t.after(() => server.stop());
         await register(server);
