@@ -41,7 +41,8 @@ CREATE INDEX account_role ON account (role, created_at, id);
 -- What `search` finds people by: the folded words of their names; e-mail words only for admins.
 CREATE TABLE account_word (
     word T_KEY NOT NULL,
-    user_id T_UUID NOT NULL REFERENCES account (id),
+    user_id T_UUID NOT NULL{ REFERENCES account (id)}{,
+        FOREIGN KEY (user_id) REFERENCES account (id)},
     is_private T_BOOL NOT NULL,
     PRIMARY KEY (word, user_id)
 ) T_CLUSTERED;
@@ -50,7 +51,8 @@ CREATE INDEX account_word_user ON account_word (user_id);
 -- A device: a JWT log-in, a long-lived Token, a browser session.
 CREATE TABLE session (
     id T_UUID NOT NULL PRIMARY KEY,
-    user_id T_UUID NOT NULL REFERENCES account (id),
+    user_id T_UUID NOT NULL{ REFERENCES account (id)}{,
+        FOREIGN KEY (user_id) REFERENCES account (id)},
     kind T_KEY NOT NULL CHECK (kind IN ('jwt', 'token', 'browser')),
     token_hash T_BLOB32,                  -- SHA-256 of a Token's key or a cookie
     generation T_INT NOT NULL,            -- of the refresh token that is valid now
@@ -73,7 +75,8 @@ CREATE TABLE conversation (
     title T_TEXT NOT NULL,
     metadata T_TEXT NOT NULL,
     direct_key T_BLOB32,                  -- one-to-one: digest of the pair, unique while it lives
-    created_by T_UUID NOT NULL REFERENCES account (id),
+    created_by T_UUID NOT NULL{ REFERENCES account (id)}{,
+        FOREIGN KEY (created_by) REFERENCES account (id)},
     created_at T_TIME NOT NULL,
     updated_at T_TIME NOT NULL,           -- newest activity
     closed_at T_TIME,
@@ -90,8 +93,10 @@ CREATE INDEX conversation_created ON conversation (created_at, id);
 
 -- A membership. It is never deleted: it ends with left_at and may begin again.
 CREATE TABLE participant (
-    conversation_id T_UUID NOT NULL REFERENCES conversation (id),
-    user_id T_UUID NOT NULL REFERENCES account (id),
+    conversation_id T_UUID NOT NULL{ REFERENCES conversation (id)}{,
+        FOREIGN KEY (conversation_id) REFERENCES conversation (id)},
+    user_id T_UUID NOT NULL{ REFERENCES account (id)}{,
+        FOREIGN KEY (user_id) REFERENCES account (id)},
     role T_KEY NOT NULL CHECK (role IN ('owner', 'moderator', 'member')),
     joined_at T_TIME NOT NULL,
     left_at T_TIME,
@@ -107,10 +112,12 @@ CREATE INDEX participant_user ON participant (user_id, left_at, conversation_id)
 CREATE INDEX participant_joined ON participant (conversation_id, left_at, joined_at, user_id);
 
 CREATE TABLE message (
-    conversation_id T_UUID NOT NULL REFERENCES conversation (id),
+    conversation_id T_UUID NOT NULL{ REFERENCES conversation (id)}{,
+        FOREIGN KEY (conversation_id) REFERENCES conversation (id)},
     seq T_INT NOT NULL,                   -- 1, 2, 3 ... without a hole
     id T_UUID NOT NULL,
-    sender_id T_UUID NOT NULL REFERENCES account (id),
+    sender_id T_UUID NOT NULL{ REFERENCES account (id)}{,
+        FOREIGN KEY (sender_id) REFERENCES account (id)},
     body T_TEXT NOT NULL,
     metadata T_TEXT NOT NULL,
     reply_to T_UUID,
@@ -127,21 +134,23 @@ CREATE TABLE message (
 CREATE UNIQUE INDEX message_id ON message (id);
 -- Most messages have neither a client_id nor an answered one: without a row in these two indexes a
 -- message costs half the pages written.
-CREATE UNIQUE INDEX message_client ON message (sender_id, client_id) WHERE client_id IS NOT NULL;
+CREATE UNIQUE INDEX message_client ON message (sender_id, client_id) {WHERE client_id IS NOT NULL}{};
 CREATE INDEX message_sent ON message (sent_at, id);
-CREATE INDEX message_reply ON message (reply_to) WHERE reply_to IS NOT NULL;
+CREATE INDEX message_reply ON message (reply_to) {WHERE reply_to IS NOT NULL}{};
 
 CREATE TABLE message_history (
     message_id T_UUID NOT NULL,
     n T_INT NOT NULL,                     -- 1: the first body
     body T_TEXT NOT NULL,
     written_at T_TIME NOT NULL,
-    editor_id T_UUID NOT NULL REFERENCES account (id),
+    editor_id T_UUID NOT NULL{ REFERENCES account (id)}{,
+        FOREIGN KEY (editor_id) REFERENCES account (id)},
     PRIMARY KEY (message_id, n)
 ) T_CLUSTERED;
 
 CREATE TABLE idempotency (
-    user_id T_UUID NOT NULL REFERENCES account (id),
+    user_id T_UUID NOT NULL{ REFERENCES account (id)}{,
+        FOREIGN KEY (user_id) REFERENCES account (id)},
     request T_BLOB32 NOT NULL,            -- digest of method, path and key
     body T_BLOB32 NOT NULL,               -- digest of the body
     status T_INT NOT NULL,

@@ -9,7 +9,7 @@ UPDATE message SET sent_stamp = stamp;
 ALTER TABLE participant ADD COLUMN joined_stamp T_INT NOT NULL DEFAULT 0;
 UPDATE participant SET joined_stamp = stamp;
 -- Only messages that were changed later: a new one costs no row in it.
-CREATE INDEX message_revised ON message (conversation_id, stamp) WHERE stamp > sent_stamp;
+CREATE INDEX message_revised ON message (conversation_id, stamp) {WHERE stamp > sent_stamp}{};
 
 -- Durable changes in the order of commits. Old rows are cut off: nobody's catching up needs them.
 CREATE TABLE change_log (

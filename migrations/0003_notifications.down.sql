@@ -1,3 +1,3 @@
 DROP TABLE demotion;
 ALTER TABLE idempotency DROP COLUMN object_id;
-DROP INDEX message_deleted;
+DROP INDEX message_deleted{}{ ON message};

@@ -33,6 +33,8 @@ RANK = {folder: rank for rank, line in enumerate(LAYERS) for folder in line}
 VENDOR = {
     "microhttpd": ["http"],
     "sqlite3": ["db"],
+    "libpq": ["db"],
+    "mysql": ["db"],
     "jwt": ["crypto"],
     "openssl/": ["crypto"],
     "uv.h": ["live"],

@@ -230,13 +230,23 @@ def stage_live():
     return node_tests("live", live_files(), "gcc-asan")
 
 
-def stage_postgres():
-    """tests/api and tests/live on PostgreSQL, with the clang build. What brings databases of its own, as
-    tests of commands, settings and several nodes do, is left to the other stages."""
+def on_server(label, variant):
+    """tests/api and tests/live on a database server. What brings databases of its own, as tests of
+    commands, settings and several nodes do, is left to the other stages."""
     own = ("cli.test.mjs", "config.test.mjs", "move.test.mjs", "import_django.test.mjs",
            "nodes.test.mjs", "proxies.test.mjs", "bus.test.mjs")
     files = [path for path in api_files() + live_files() if path.name not in own]
-    return node_tests("postgres", files, "clang-asan", within=["tests/lib/postgres.mjs", "node"])
+    return node_tests(label, files, variant, within=["tests/lib/%s.mjs" % label, "node"])
+
+
+def stage_postgres():
+    """The same on PostgreSQL, with the clang build."""
+    return on_server("postgres", "clang-asan")
+
+
+def stage_mariadb():
+    """The same on MariaDB, with the gcc build."""
+    return on_server("mariadb", "gcc-asan")
 
 
 def stage_crash():
@@ -417,6 +427,7 @@ STAGES = {
     "api-clang": stage_api_clang,
     "live": stage_live,
     "postgres": stage_postgres,
+    "mariadb": stage_mariadb,
     "crash": stage_crash,
     "collections": stage_collections,
     "fuzz": stage_fuzz,

@@ -66,6 +66,29 @@ static int64_t days_from_civil(struct civil c)
     return (int64_t)(year / 400) * DAYS_IN_400_YEARS + day_of_era - DAYS_TO_1970;
 }
 
+void time_split(int64_t us, struct time_parts *out)
+{
+    us = us < US_MIN ? US_MIN : us > US_MAX ? US_MAX : us; /* four digits for the year, always */
+    uint64_t since = (uint64_t)(us + DAYS_TO_1970 * US_PER_DAY);
+    uint64_t us_of_day = since % US_PER_DAY;
+    uint32_t second = (uint32_t)(us_of_day / US_PER_SECOND);
+    struct civil c = civil_from_days((uint32_t)(since / US_PER_DAY));
+    *out = (struct time_parts){.year = c.year,
+                               .month = c.month,
+                               .day = c.day,
+                               .hour = second / 3600,
+                               .minute = second / 60 % 60,
+                               .second = second % 60,
+                               .us = (uint32_t)(us_of_day % US_PER_SECOND)};
+}
+
+int64_t time_join(const struct time_parts *parts)
+{
+    struct civil c = {parts->year, parts->month, parts->day};
+    int64_t second = parts->hour * 3600 + parts->minute * 60 + parts->second;
+    return (days_from_civil(c) * SECONDS_PER_DAY + second) * US_PER_SECOND + parts->us;
+}
+
 static char *put2(char *at, uint32_t n)
 {
     at[0] = (char)('0' + n / 10);
@@ -73,35 +96,27 @@ static char *put2(char *at, uint32_t n)
     return at + 2;
 }
 
-static char *put_clock(char *at, uint32_t second)
-{
-    at = put2(at, second / 3600);
-    *at++ = ':';
-    at = put2(at, second / 60 % 60);
-    *at++ = ':';
-    return put2(at, second % 60);
-}
-
 size_t time_format(int64_t us, char out[TIME_TEXT_MAX])
 {
-    us = us < US_MIN ? US_MIN : us > US_MAX ? US_MAX : us; /* four digits for the year, always */
-    uint64_t since = (uint64_t)(us + DAYS_TO_1970 * US_PER_DAY);
-    uint64_t us_of_day = since % US_PER_DAY;
-    uint32_t fraction = (uint32_t)(us_of_day % US_PER_SECOND);
-    struct civil c = civil_from_days((uint32_t)(since / US_PER_DAY));
-    char *at = put2(out, c.year / 100);
-    at = put2(at, c.year % 100);
+    struct time_parts t;
+    time_split(us, &t);
+    char *at = put2(out, t.year / 100);
+    at = put2(at, t.year % 100);
     *at++ = '-';
-    at = put2(at, c.month);
+    at = put2(at, t.month);
     *at++ = '-';
-    at = put2(at, c.day);
+    at = put2(at, t.day);
     *at++ = 'T';
-    at = put_clock(at, (uint32_t)(us_of_day / US_PER_SECOND));
-    if (fraction != 0) {
+    at = put2(at, t.hour);
+    *at++ = ':';
+    at = put2(at, t.minute);
+    *at++ = ':';
+    at = put2(at, t.second);
+    if (t.us != 0) {
         *at++ = '.';
-        at = put2(at, fraction / 10000);
-        at = put2(at, fraction / 100 % 100);
-        at = put2(at, fraction % 100);
+        at = put2(at, t.us / 10000);
+        at = put2(at, t.us / 100 % 100);
+        at = put2(at, t.us % 100);
     }
     *at++ = 'Z';
     return (size_t)(at - out);

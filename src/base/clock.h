@@ -9,6 +9,15 @@ int64_t clock_now_us(void);
 /* Never goes back; has nothing to do with the calendar. */
 int64_t clock_steady_us(void);
 
+/* In UTC. Years 1 to 9999; what lies beyond becomes the first or last moment of them. */
+struct time_parts {
+    uint32_t year, month, day; /* from 1 */
+    uint32_t hour, minute, second, us;
+};
+
+void time_split(int64_t us, struct time_parts *out);
+int64_t time_join(const struct time_parts *parts);
+
 enum { TIME_TEXT_MAX = 32 };
 /* "2025-07-27T18:01:41.482677Z"; the fraction is left out when it is zero, as DRF does. Returns
  * the number of bytes; no zero byte behind. */

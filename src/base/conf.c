@@ -359,6 +359,10 @@ static void derive(struct conf *conf, struct arena *a)
 {
     conf->public_url = without_end_slashes(a, conf->public_url, 0);
     conf->data_dir = without_end_slashes(a, conf->data_dir, 1); /* "/" stays */
+    if (conf->database_url[0] == '\0' && conf->mysql_database[0] != '\0') {
+        conf->database_url = conf_mysql_url(a, conf).p;
+        conf->sources[index_of(conf_find(STR("DATABASE_URL")))] = "MYSQL_DATABASE and its like";
+    }
     struct str url = str_of(conf->database_url);
     if (conf_is_server_url(url)) {
         conf->database_path = NULL;

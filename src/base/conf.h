@@ -32,7 +32,12 @@ struct conf {
 
     /* data */
     const char *data_dir;
-    const char *database_url;
+    const char *database_url; /* made from mysql_... where they are set and it is not */
+    const char *mysql_database;
+    const char *mysql_user;
+    const char *mysql_password;
+    const char *mysql_host;
+    int64_t mysql_port;
     int64_t read_threads;
     int64_t read_queue_max;
     const char *database_path; /* made from the two above: the SQLite file; NULL: a server */

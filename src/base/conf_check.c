@@ -109,11 +109,8 @@ const char *conf_database_problem(struct str url)
         return NULL;
     }
     struct str scheme = conf_cut_scheme(&url);
-    if (conf_is_one_of(scheme, "mysql,mysql2,mariadb")) {
-        return "is a database that is not built in yet, only SQLite and PostgreSQL are";
-    }
     if (!str_eq_nocase(scheme, STR("sqlite"))) {
-        return "is neither the address of an SQLite file nor postgres://...";
+        return "is neither the address of an SQLite file nor postgres://... nor mysql://...";
     }
     if (url.n == 0 || str_eq(url, STR("/")) || str_eq(url, STR(":memory:")) ||
         str_eq(url, STR("/:memory:"))) {
@@ -131,7 +128,50 @@ const char *conf_database_problem(struct str url)
 
 bool conf_is_server_url(struct str url)
 {
-    return str_starts(url, STR("postgres://")) || str_starts(url, STR("postgresql://"));
+    struct str scheme = conf_cut_scheme(&url);
+    return scheme.p != NULL && str_in_list(scheme, "postgres,postgresql,mysql,mariadb");
+}
+
+static bool is_unreserved(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
+}
+
+/* Behind `before`, unless it is empty; as RFC 3986, 2.3 has it. */
+static void add_encoded(struct buf *out, const char *before, const char *text)
+{
+    if (text[0] != '\0') {
+        buf_str(out, str_of(before));
+        for (const char *c = text; *c != '\0'; c++) {
+            if (is_unreserved(*c)) {
+                buf_char(out, *c);
+            } else {
+                buf_printf(out, "%%%02X", (unsigned char)*c);
+            }
+        }
+    }
+}
+
+struct str conf_mysql_url(struct arena *a, const struct conf *conf)
+{
+    enum { URL_MAX = 4096 };
+    struct buf out;
+    bool is_socket = conf->mysql_host[0] == '/'; /* as Django has it */
+    buf_init(&out, URL_MAX);
+    buf_lit(&out, "mysql://");
+    add_encoded(&out, "", conf->mysql_user);
+    add_encoded(&out, ":", conf->mysql_password);
+    buf_char(&out, '@');
+    buf_str(&out, is_socket ? STR("localhost") : str_of(conf->mysql_host));
+    buf_printf(&out, ":%lld", (long long)conf->mysql_port);
+    add_encoded(&out, "/", conf->mysql_database);
+    if (is_socket) {
+        add_encoded(&out, "?socket=", conf->mysql_host);
+    }
+    struct str url = arena_copy(a, buf_view(&out));
+    buf_fini(&out);
+    return url;
 }
 
 bool conf_has_login(struct str url)

@@ -82,6 +82,8 @@ struct str conf_database_path(struct arena *a, struct str url);
 bool conf_is_server_url(struct str url);
 /* May there be a password in it? */
 bool conf_has_login(struct str url);
+/* mysql://... of the settings MYSQL_*. */
+struct str conf_mysql_url(struct arena *a, const struct conf *conf);
 struct str conf_without_password(struct arena *a, struct str url);
 /* The checks of the table. */
 const char *conf_database_problem(struct str url);

@@ -58,10 +58,20 @@ const struct conf_setting conf_table[] = {
      .advice = "Set it to a folder such as ./data."},
     {"DATABASE_URL", CONF_DATA, TEXT(database_url), .initial = "", .is_url = true,
      .problem = conf_database_problem,
-     .help = "sqlite:///relative/path, sqlite:////absolute/path or postgres://user:password@host/name; "
-             "empty: DATA_DIR/confab.sqlite3",
-     .advice = "Set it to sqlite:////path/to/confab.sqlite3 or postgres://user:password@host/name, or "
-               "leave it empty for DATA_DIR/confab.sqlite3."},
+     .help = "sqlite:///relative/path, sqlite:////absolute/path, postgres://user:password@host/name or "
+             "mysql://user:password@host/name; empty: what MYSQL_DATABASE says, or "
+             "DATA_DIR/confab.sqlite3",
+     .advice = "Set it to sqlite:////path/to/confab.sqlite3, postgres://user:password@host/name or "
+               "mysql://user:password@host/name, or leave it empty for DATA_DIR/confab.sqlite3."},
+    {"MYSQL_DATABASE", CONF_DATA, TEXT(mysql_database), .initial = "",
+     .help = "Database on MySQL or MariaDB, where DATABASE_URL is empty; so are the next four"},
+    {"MYSQL_USER", CONF_DATA, TEXT(mysql_user), .initial = "", .help = "Its user"},
+    {"MYSQL_PASSWORD", CONF_DATA, TEXT(mysql_password), .initial = "", .is_secret = true,
+     .help = "The user's password"},
+    {"MYSQL_HOST", CONF_DATA, TEXT(mysql_host), .initial = "localhost",
+     .help = "Host of the database server, or the path of its socket"},
+    {"MYSQL_PORT", CONF_DATA, NUMBER(mysql_port, 1, 65535), .initial = "3306",
+     .help = "Port of the database server"},
     {"DB_BUSY_TIMEOUT_MS", CONF_DATA, NUMBER(db_busy_timeout_ms, 0, 600000), .initial = "5000",
      .help = "Milliseconds to wait for a database that another process writes to"},
     {"READ_THREADS", CONF_DATA, NUMBER(read_threads, 1, 16), .initial = "4",

@@ -2,10 +2,11 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "db/driver.h"
 
-static const struct db_driver *const drivers[] = {&db_sqlite, &db_postgres};
+static const struct db_driver *const drivers[] = {&db_sqlite, &db_postgres, &db_mariadb};
 
 static bool speaks(const struct db_driver *driver, struct str scheme)
 {
@@ -144,6 +145,12 @@ void db_set_deadline(struct db *db, int64_t steady_us)
     db->deadline_us = steady_us;
 }
 
+int64_t db_time_left_ms(const struct db *db)
+{
+    int64_t left_ms = (db->deadline_us - clock_steady_us()) / 1000;
+    return db->deadline_us == 0 ? 0 : left_ms > 0 ? left_ms : 1;
+}
+
 enum err db_query(struct db *db, int query, const struct db_val *args, size_t count,
                   struct db_rows *rows)
 {
@@ -250,5 +257,6 @@ enum err db_load_end(struct db_load *load, enum err e)
 
 enum err db_script(struct db *db, const char *sql, struct arena *a, struct str *problem)
 {
-    return db->driver->script(db, sql, a, problem);
+    struct str expanded = dialect_expand(a, &db->driver->dialect, str_of(sql));
+    return db->driver->script(db, expanded.p, a, problem);
 }

@@ -1,13 +1,13 @@
 /* A connection to a database, whatever its engine. Queries are numbers into a table of literal SQL
  * (store/ owns the texts); arguments and columns are typed, the driver maps the types:
  *
- *     type   SQLite            PostgreSQL     meaning
- *     uuid   BLOB of 16        uuid           struct uuid
- *     time   INTEGER           timestamptz    microseconds since 1970 UTC
- *     bool   INTEGER 0/1       boolean
- *     int    INTEGER           bigint         int64_t
- *     text   TEXT              text           UTF-8
- *     blob   BLOB              bytea
+ *     type   SQLite        PostgreSQL    MySQL, MariaDB    meaning
+ *     uuid   BLOB of 16    uuid          BINARY(16)        struct uuid
+ *     time   INTEGER       timestamptz   DATETIME(6)       microseconds since 1970 UTC
+ *     bool   INTEGER 0/1   boolean       BOOLEAN
+ *     int    INTEGER       bigint        BIGINT            int64_t
+ *     text   TEXT          text          LONGTEXT          UTF-8
+ *     blob   BLOB          bytea         VARBINARY
  *
  * Threads: a connection belongs to one thread at a time. Failures come as classes (err.h):
  * ERR_DB_UNIQUE, ERR_DB_REFERENCE, ERR_BUSY (locked, or over its time), ERR_UNAVAILABLE (read-only,
@@ -72,8 +72,8 @@ struct db_options {
     bool writes_steadily; /* a server's writer: the engine may keep threads for its upkeep */
 };
 
-/* `url`: "sqlite:" and a file path, or "postgres://..." as libpq has it
- * (https://www.postgresql.org/docs/15/libpq-connect.html, 34.1.1.2). On failure *problem (in `a`) says
+/* `url`: "sqlite:" and a file path, "postgres://..." as libpq has it
+ * (https://www.postgresql.org/docs/15/libpq-connect.html, 34.1.1.2), or "mysql://..." (mariadb_url.h). On failure *problem (in `a`) says
  * in one sentence what is wrong. */
 enum err db_open(const char *url, const struct db_options *options, struct db **out,
                  struct arena *a, struct str *problem) CHECKED;
@@ -166,5 +166,5 @@ enum err db_load_row(struct db_load *load, const struct db_val *values, size_t c
 /* Returns e if it is a failure, else that of the end. */
 enum err db_load_end(struct db_load *load, enum err e) CHECKED;
 
-/* SQL that is not in the table: migrations and administration only. */
+/* SQL that is not in the table, for administration only; what dialect.h has is expanded. */
 enum err db_script(struct db *db, const char *sql, struct arena *a, struct str *problem) CHECKED;

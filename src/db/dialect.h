@@ -4,7 +4,9 @@
  *     T_UUID ...   types of columns, in migrations
  *     X_UUID ...   types to cast to; X_TEXT for parameters whose type nothing else tells
  *     X_COLUMNS    behind FROM: what has the `name` of each column of the table ?1, if there is one
- *     ?1, ?2, ...  parameters */
+ *     ?1, ?2, ...  parameters
+ *     {a}{b}       a; where MySQL and MariaDB want something else, b there. No braces within. Behind
+ *                  a ';' in b: what is read when the statement is done, for want of RETURNING */
 #pragma once
 
 #include "base/arena.h"
@@ -27,13 +29,19 @@ enum dialect_word {
     X_SERVER, /* which server this is, its history included; '' where the database is a file */
     X_SINCE,  /* since when it runs */
     T_SHARDS, /* how many shards a new database gets */
+    X_FOLD,   /* before, ... */
+    X_FOLDED, /* ... and behind a text, on MySQL: in small letters, as far as it knows how */
     DIALECT_WORDS
 };
 
 struct dialect {
     const char *words[DIALECT_WORDS];
     const char *parameter; /* what stands before a parameter's number */
+    bool is_mysql;         /* takes the second of two texts */
 };
+
+/* What there is of a text beside {a}{b}: words and parameters stay as they are. */
+extern const struct dialect dialect_common;
 
 /* Lives in `a`, with a zero byte behind it. Texts in quotes and comments stay as they are. */
 struct str dialect_expand(struct arena *a, const struct dialect *dialect, struct str sql);

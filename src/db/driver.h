@@ -7,8 +7,10 @@
 struct db_driver {
     const char *schemes[2]; /* "sqlite" */
     struct dialect dialect;
-    const char *prelude; /* before migrations: keeps others from migrating until the connection is
-                            closed, makes the functions that queries use; NULL: nothing to do */
+    /* Before migrations: keeps others from migrating until the connection is closed, makes the
+     * functions that queries use; NULL: nothing to do. */
+    enum err (*hold)(struct db *db, struct arena *a, struct str *problem);
+    bool keeps_definitions; /* what defines a table commits, and cannot be undone */
     bool is_embedded; /* it answers in this process: reads need no thread of their own, and when a
                          commit's outcome is open so is the database */
     enum err (*open)(struct db *db, const char *path, struct arena *a, struct str *problem);
@@ -56,5 +58,9 @@ struct db {
     const char **texts; /* by query */
 };
 
+/* For servers, which are told how long: until the deadline, at least 1; 0: no limit. */
+int64_t db_time_left_ms(const struct db *db);
+
 extern const struct db_driver db_sqlite;
 extern const struct db_driver db_postgres;
+extern const struct db_driver db_mariadb;

@@ -7,13 +7,19 @@
 #include "db/driver.h"
 #include "db/embedded.h"
 
-enum query { LIST, ADD, REMOVE };
+enum query { LIST, ADD, REMOVE, MARK };
 static const char *const texts[] = {
     [LIST] = "SELECT number, name, checksum FROM migration ORDER BY number",
     [ADD] = "INSERT INTO migration (number, name, checksum, applied_at) VALUES (?1, ?2, ?3, ?4)",
     [REMOVE] = "DELETE FROM migration WHERE number = ?1",
+    [MARK] = "UPDATE migration SET checksum = ?2 WHERE number = ?1",
 };
-static const char *const names[] = {[LIST] = "list", [ADD] = "add", [REMOVE] = "remove"};
+static const char *const names[] = {
+    [LIST] = "list", [ADD] = "add", [REMOVE] = "remove", [MARK] = "mark"};
+
+/* Instead of the checksum while a migration is under way that cannot be undone. */
+static const struct str going_up = {"up", 2};
+static const struct str going_down = {"down", 4};
 
 enum { MOVE_NUMBER = 1000 * 1000 }; /* behind all others */
 
@@ -66,10 +72,20 @@ static void list_embedded(struct arena *a, const struct dialect *dialect, struct
         }
         m->up = dialect_expand(a, dialect, up);
         m->down = dialect_expand(a, dialect, down);
-        set_checksum(a, m, up, down);
+        set_checksum(a, m, dialect_expand(a, &dialect_common, up),
+                     dialect_expand(a, &dialect_common, down));
         out->count++;
     }
     qsort(out->list, out->count, sizeof(out->list[0]), by_number);
+}
+
+static struct str half_done(struct arena *a, struct str name, struct str way)
+{
+    return arena_printf(a,
+                        "The migration %.*s %.*s stopped halfway, and this engine cannot undo it: "
+                        "put back the backup from before, or undo by hand what it did and delete "
+                        "its row from the table migration.",
+                        STR_ARG(name), STR_ARG(way));
 }
 
 /* One row of the table `migration` must be the next of the list. */
@@ -91,6 +107,10 @@ static bool note_applied(struct db_rows *rows, struct migrations *out, struct ar
         return false;
     }
     struct migration *m = &out->list[out->applied];
+    if (str_eq(db_text(rows, 2), going_up) || str_eq(db_text(rows, 2), going_down)) {
+        *problem = half_done(a, name, db_text(rows, 2));
+        return false;
+    }
     if (!str_eq(db_text(rows, 2), str_of(m->checksum))) {
         *problem = arena_printf(a,
                                 "The migration %.*s in the database is not the one of this "
@@ -120,11 +140,11 @@ enum err migrate_load(struct db *db, struct arena *a, struct migrations *out, st
                                           "NULL PRIMARY KEY, name T_TEXT NOT NULL, checksum T_TEXT "
                                           "NOT NULL, applied_at T_TIME NOT NULL)"));
     enum err e = ERR_OK;
-    if (db->driver->prelude != NULL) {
-        e = db_script(db, db->driver->prelude, a, problem);
+    if (db->driver->hold != NULL) {
+        e = db->driver->hold(db, a, problem);
     }
     if (e == ERR_OK) {
-        e = db_script(db, table.p, a, problem);
+        e = db->driver->script(db, table.p, a, problem);
     }
     if (e != ERR_OK) {
         return e;
@@ -142,21 +162,55 @@ enum err migrate_load(struct db *db, struct arena *a, struct migrations *out, st
     return e == ERR_OK && !fits ? ERR_CONFLICT : e;
 }
 
-static enum err run_one(struct db *db, const struct migration *m, bool up, struct arena *a,
-                        struct str *problem)
+static enum err add_row(struct db *db, const struct migration *m, struct str checksum)
+{
+    return db_exec(
+        db, ADD, ARGS(V_INT(m->number), V_TEXT(m->name), V_TEXT(checksum), V_TIME(clock_now_us())),
+        NULL);
+}
+
+static enum err mark_row(struct db *db, const struct migration *m, struct str checksum)
+{
+    return db_exec(db, MARK, ARGS(V_INT(m->number), V_TEXT(checksum)), NULL);
+}
+
+static enum err remove_row(struct db *db, const struct migration *m)
+{
+    return db_exec(db, REMOVE, ARGS(V_INT(m->number)), NULL);
+}
+
+/* Where a definition commits by itself: the row says that it was begun, and then that it is done. */
+static enum err run_kept(struct db *db, const struct migration *m, bool up, struct arena *a,
+                         struct str *problem)
+{
+    enum err e = up ? add_row(db, m, going_up) : mark_row(db, m, going_down);
+    if (e != ERR_OK) {
+        *problem = STR("Cannot write the table of migrations.");
+        return e;
+    }
+    e = db->driver->script(db, up ? m->up.p : m->down.p, a, problem);
+    if (e == ERR_OK) {
+        e = up ? mark_row(db, m, str_of(m->checksum)) : remove_row(db, m);
+    }
+    if (e != ERR_OK) {
+        *problem = arena_printf(a, "%.*s (%.*s)",
+                                STR_ARG(half_done(a, m->name, up ? going_up : going_down)),
+                                STR_ARG(*problem));
+    }
+    return e;
+}
+
+static enum err run_undoable(struct db *db, const struct migration *m, bool up, struct arena *a,
+                             struct str *problem)
 {
     enum err e = db_begin_write(db);
     if (e != ERR_OK) {
         *problem = STR("The database is locked by another process.");
         return e;
     }
-    e = db_script(db, up ? m->up.p : m->down.p, a, problem);
+    e = db->driver->script(db, up ? m->up.p : m->down.p, a, problem);
     if (e == ERR_OK) {
-        e = up ? db_exec(db, ADD,
-                         ARGS(V_INT(m->number), V_TEXT(m->name), V_TEXT(str_of(m->checksum)),
-                              V_TIME(clock_now_us())),
-                         NULL)
-               : db_exec(db, REMOVE, ARGS(V_INT(m->number)), NULL);
+        e = up ? add_row(db, m, str_of(m->checksum)) : remove_row(db, m);
     }
     if (e == ERR_OK) {
         e = db_commit(db);
@@ -177,7 +231,8 @@ enum err migrate_to(struct db *db, struct migrations *all, size_t target,
         bool up = all->applied < target;
         struct migration *m = &all->list[up ? all->applied : all->applied - 1];
         step(m, up);
-        enum err e = run_one(db, m, up, a, problem);
+        enum err e = db->driver->keeps_definitions ? run_kept(db, m, up, a, problem)
+                                                   : run_undoable(db, m, up, a, problem);
         if (e != ERR_OK) {
             return e;
         }

@@ -1,6 +1,8 @@
 /* Migrations: numbered SQL with an up and a down, embedded in the binary, written once with type
  * words that are expanded for the engine, each in a transaction of its own together with its row
- * in the table `migration` (number, name, checksum, time). A database that is newer than the
+ * in the table `migration` (number, name, checksum, time). Where definitions of tables cannot be
+ * undone (MySQL) the row says first that the migration is under way, and one that stopped halfway
+ * is refused by its name. A database that is newer than the
  * binary, or whose migrations have other checksums, is refused. */
 #pragma once
 
@@ -17,7 +19,7 @@ struct migration {
 struct migrations {
     struct migration *list; /* by number; in the arena */
     size_t count;
-    size_t applied; /* the first `applied` of the list are */
+    size_t applied;  /* the first `applied` of the list are */
     struct str move; /* absent: none; what `confab move` has noted of a source whose rows are being
                         copied into this database */
 };

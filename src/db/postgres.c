@@ -20,8 +20,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "base/log.h"
+#include "db/backoff.h"
 #include "db/driver.h"
 #include "db/postgres_copy.h"
 #include "db/postgres_values.h"
@@ -32,8 +32,6 @@ enum {
     FORESEEN_MAX = 32,
     FORESEEN_ARGS_MAX = 6,
     CONNECT_TIMEOUT_S = 3,
-    RETRY_FIRST_MS = 100,
-    RETRY_MAX_MS = 3000,
 };
 
 struct statement {
@@ -77,8 +75,7 @@ struct session {
     int syncs;  /* that have not been answered */
     struct foreseen foreseen[FORESEEN_MAX];
     int foreseen_count;
-    int64_t retry_us; /* steady clock: no sooner is it tried to connect again; 0: at once */
-    int64_t retry_ms;
+    struct backoff backoff;
     struct statement statements[]; /* options.queries.count of them */
 };
 
@@ -251,22 +248,14 @@ static enum err connect_now(struct db *db)
 static enum err connect_if_lost(struct db *db)
 {
     struct session *session = db->prepared;
-    int64_t now_us = clock_steady_us();
     if (PQstatus(connection_of(db)) == CONNECTION_OK) {
         return ERR_OK;
     }
-    if (now_us < session->retry_us) {
+    if (!backoff_is_over(&session->backoff)) {
         return ERR_UNAVAILABLE;
     }
     enum err e = connect_now(db);
-    if (e == ERR_OK) {
-        session->retry_ms = 0;
-        session->retry_us = 0;
-        return e;
-    }
-    session->retry_ms = session->retry_ms == 0 ? RETRY_FIRST_MS : 2 * session->retry_ms;
-    session->retry_ms = session->retry_ms < RETRY_MAX_MS ? session->retry_ms : RETRY_MAX_MS;
-    session->retry_us = clock_steady_us() + session->retry_ms * 1000;
+    backoff_note(&session->backoff, e == ERR_OK);
     return e;
 }
 
@@ -960,6 +949,11 @@ static const char prelude[] =
     " position(needle IN coalesce(folded(body), '')) > 0), TRUE) FROM unnest(needles) needle"
     " WHERE needle IS NOT NULL $$;";
 
+static enum err postgres_hold(struct db *db, struct arena *a, struct str *problem)
+{
+    return postgres_script(db, prelude, a, problem);
+}
+
 const struct db_driver db_postgres = {
     .schemes = {"postgres", "postgresql"},
     .dialect = {.words = {[T_UUID] = "uuid",
@@ -984,7 +978,7 @@ const struct db_driver db_postgres = {
                           [X_SINCE] = "pg_postmaster_start_time()::text",
                           [T_SHARDS] = "8"},
                 .parameter = "$"},
-    .prelude = prelude,
+    .hold = postgres_hold,
     .open = postgres_open,
     .close = postgres_close,
     .prepare = postgres_prepare,

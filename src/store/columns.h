@@ -45,3 +45,20 @@ void store_read_participant(struct db_rows *rows, int column, struct participant
     "m.conversation_id, m.seq, m.id, m.sender_id, m.body, m.metadata, m.reply_to, m.client_id,"    \
     " m.sent_at, m.edited_at, m.deleted_at, m.pinned_at, m.rev"
 enum { MESSAGE_COLUMN_COUNT = 13 };
+
+/* What MySQL and MariaDB want in other words ({a}{b}, db/dialect.h). */
+
+/* Behind VALUES: a row that is there already stays as it is. `column`: of the primary key. */
+#define OR_KEEP(column) " {ON CONFLICT DO NOTHING}{ON DUPLICATE KEY UPDATE " column " = " column "}"
+/* Behind an UPDATE: the columns as they are now, of the row(s) that `from` names again. */
+#define RETURNING(columns, from) " {RETURNING " columns "}{; SELECT " columns " FROM " from "}"
+/* Behind DELETE ... WHERE: the rows of the primary key `key` that `rows` (with LIMIT) selects. */
+#define FIRST_OF(key, table, rows)                                                                 \
+    " {(" key ") IN (SELECT " key " FROM " table " WHERE " rows ")}{" rows "}"
+/* Rows beyond a place in the order of two columns; `op` is < or >. They go along an index there by the
+ * first column alone. */
+#define BEYOND(first, second, op, x, y)                                                            \
+    " AND (" first ", " second ") " op " (" x ", " y "){}{ AND " first " " op "= " x "}"
+/* Does the text, folded, contain the needle, which is? */
+#define LOCATED(text, needle) "LOCATE(" needle ", X_FOLD " text " X_FOLDED) > 0"
+#define CONTAINS(text, needle) "{contains(" text ", " needle ")}{" LOCATED(text, needle) "}"

@@ -68,5 +68,6 @@ enum err store_seed_message(struct db_load *load, const struct message *message)
 
 enum err store_seed_analyze(struct db *db, struct arena *a, struct str *problem)
 {
-    return db_script(db, "ANALYZE", a, problem);
+    return db_script(db, "ANALYZE{}{ TABLE account, session, conversation, participant, message}",
+                     a, problem);
 }

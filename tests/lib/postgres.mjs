@@ -9,6 +9,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { postgresIn } from './engine.mjs';
 import { removeDir, tempDir } from './server.mjs';
 
 const DEBIAN = '/usr/lib/postgresql';
@@ -25,6 +26,7 @@ export class Cluster {
     constructor({ isSafe = false } = {}) {
         this.programs = findPrograms();
         this.folder = tempDir('confab-pg-');
+        this.engine = postgresIn(this.folder);
         this.data = path.join(this.folder, 'data');
         this.isRoot = process.geteuid() === 0; // initdb refuses root
         if (this.isRoot) this.must(['chown', 'postgres', this.folder]);

@@ -3,14 +3,15 @@
 // ends is killed. A sanitizer report or an exit code other than 0 fails the test that stops the
 // server.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+
+import { ENGINE, makeDatabase } from './engine.mjs';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const BIN = path.resolve(process.env.CONFAB_BIN ?? path.join(ROOT, 'build/confab'));
@@ -40,23 +41,11 @@ export function cleanEnv(extra = {}) {
     return env;
 }
 
-// With CONFAB_TEST_POSTGRES (the folder of a cluster's socket) each server gets a database of its
-// own there; without it, SQLite's file in its folder.
-const CLUSTER = process.env.CONFAB_TEST_POSTGRES;
+// With CONFAB_TEST_POSTGRES or CONFAB_TEST_MARIADB (the folder of a cluster's socket) each server gets a
+// database of its own there; without, SQLite's file in its folder.
 
 // For tests of what only a file can show.
-export const ON_FILE = { skip: CLUSTER ? 'the database is no file' : false };
-
-function administer(program, ...args) {
-    const end = spawnSync(program, ['-h', CLUSTER, '-U', 'confab', ...args], { encoding: 'utf8' });
-    if (end.status !== 0) throw new Error(`${program}: ${end.error ?? end.stderr}`);
-}
-
-function makeDatabase() {
-    const name = `t${randomBytes(8).toString('hex')}`;
-    administer('createdb', name);
-    return name;
-}
+export const ON_FILE = { skip: ENGINE ? 'the database is no file' : false };
 
 const alive = new Set();
 process.on('exit', () => {
@@ -138,7 +127,7 @@ export class Server {
         this.dir = dir ?? tempDir();
         this.dataDir = env.DATA_DIR ?? path.join(this.dir, 'data');
         this.extraEnv = env;
-        if (CLUSTER && this.ownsDir && !('DATABASE_URL' in env)) this.database = makeDatabase();
+        if (ENGINE && this.ownsDir && !('DATABASE_URL' in env)) this.database = makeDatabase();
         this.args = args;
         this.wrapper = wrapper;
         this.port = 0;
@@ -148,8 +137,7 @@ export class Server {
     get env() {
         const env = { ...DEFAULTS, DATA_DIR: this.dataDir, ...this.extraEnv };
         if (!('PORT' in this.extraEnv)) env.PORT = this.port;
-        if (this.database)
-            env.DATABASE_URL = `postgres://confab@/${this.database}?host=${CLUSTER}`;
+        if (this.database) env.DATABASE_URL = ENGINE.url(this.database);
         return env;
     }
 
@@ -248,7 +236,7 @@ export class Server {
             assert.deepEqual(end, { code: 0, signal: null }, `exit:\n${this.log.slice(-2000)}`);
         } finally {
             if (this.ownsDir) removeDir(this.dir);
-            if (this.database) administer('dropdb', '--force', this.database);
+            if (this.database) ENGINE.drop(this.database);
         }
     }
 
@@ -270,7 +258,7 @@ export class Server {
     // The command line of the engine's own shell.
     get shell() {
         return this.database
-            ? ['psql', '-XAtq', '-h', CLUSTER, '-U', 'confab', this.database]
+            ? ENGINE.shell(this.database)
             : ['sqlite3', '-cmd', '.timeout 5000', path.join(this.dataDir, 'confab.sqlite3')];
     }
 
@@ -284,7 +272,7 @@ export class Server {
 
     // An id in the words of the engine.
     sqlId(id) {
-        return this.database ? `'${id}'` : `x'${id.replaceAll('-', '')}'`;
+        return this.database ? ENGINE.id(id) : `x'${id.replaceAll('-', '')}'`;
     }
 
     cli(args, { env = {}, ...options } = {}) {

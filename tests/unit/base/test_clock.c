@@ -52,6 +52,11 @@ static void agrees_with_the_c_library(void **state)
         assert_true(time_parse(str_of(expected), &us, &is_date));
         assert_false(is_date);
         assert_true(us == s * US_PER_SECOND);
+        struct time_parts parts;
+        time_split(us + 17, &parts);
+        assert_int_equal(parts.hour, tm.tm_hour);
+        assert_int_equal(parts.us, 17);
+        assert_true(time_join(&parts) == us + 17);
     }
 }
 

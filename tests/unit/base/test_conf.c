@@ -237,7 +237,7 @@ static void keeps_secrets(void **state)
     assert_null(memmem(f->error.p, f->error.n, secret, 4));
     assert_false(load(f, "", ENV("SECRET_KEY=$hush")));
     assert_null(memmem(f->error.p, f->error.n, secret, 4));
-    assert_false(load(f, "", ENV("DATABASE_URL=mysql://user:hush@db/x")));
+    assert_false(load(f, "", ENV("DATABASE_URL=oracle://user:hush@db/x")));
     assert_null(memmem(f->error.p, f->error.n, secret, 4));
 
     assert_loads(f, "", ENV("SECRET_KEY= hush ", "DATABASE_URL=postgres://user:hush@db/x"));
@@ -397,11 +397,12 @@ static void finds_the_database(void **state)
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         assert_false(load(f, arena_printf(&f->a, "--database-url %s", bad[i]).p, NULL));
     }
-    assert_refuses(f, "", ENV("DATABASE_URL=mysql://u:p@h/db"),
-                   "DATABASE_URL (from the environment): \"mysql://\" is a database that is not "
-                   "built in yet, only SQLite and PostgreSQL are. Set it to "
-                   "sqlite:////path/to/confab.sqlite3 or postgres://user:password@host/name, or "
-                   "leave it empty for DATA_DIR/confab.sqlite3.");
+    assert_refuses(
+        f, "", ENV("DATABASE_URL=oracle://u:p@h/db"),
+        "DATABASE_URL (from the environment): \"oracle://\" is neither the address of an "
+        "SQLite file nor postgres://... nor mysql://.... Set it to "
+        "sqlite:////path/to/confab.sqlite3, postgres://user:password@host/name or "
+        "mysql://user:password@host/name, or leave it empty for DATA_DIR/confab.sqlite3.");
 }
 
 static void finds_the_database_server(void **state)
@@ -416,6 +417,8 @@ static void finds_the_database_server(void **state)
         {"postgres://u:a@b:c@h/db", "postgres://u@h/db"},
         {"postgres:///db?host=/run/postgresql&password=p", "postgres:///db"},
         {"postgres://", "postgres://"},
+        {"mysql://u:p@h:3306/db?socket=/s", "mysql://u@h:3306/db"},
+        {"mariadb://u:a@b:c@h/db", "mariadb://u@h/db"},
     };
     for (size_t i = 0; i < COUNT_OF(good); i++) {
         assert_loads(f, arena_printf(&f->a, "--database-url %s", good[i].url).p, NULL);
@@ -423,6 +426,24 @@ static void finds_the_database_server(void **state)
         assert_string_equal(f->conf.database_url, good[i].url);
         assert_string_equal(f->conf.database_name, good[i].name);
     }
+}
+
+static void takes_the_variables_of_django(void **state)
+{
+    struct fixture *f = *state;
+    assert_loads(f, "",
+                 ENV("MYSQL_DATABASE=chat", "MYSQL_USER=me", "MYSQL_PASSWORD=a/b@c",
+                     "MYSQL_HOST=db", "MYSQL_PORT=3307"));
+    assert_string_equal(f->conf.database_url, "mysql://me:a%2Fb%40c@db:3307/chat");
+    assert_string_equal(f->conf.database_name, "mysql://me@db:3307/chat");
+    assert_null(f->conf.database_path);
+    assert_loads(f, "", ENV("MYSQL_DATABASE=chat", "MYSQL_HOST=/run/my.sock"));
+    assert_string_equal(f->conf.database_url,
+                        "mysql://@localhost:3306/chat?socket=%2Frun%2Fmy.sock");
+    assert_loads(f, "", ENV("MYSQL_DATABASE=chat", "DATABASE_URL=postgres://h/db"));
+    assert_string_equal(f->conf.database_url, "postgres://h/db");
+    assert_loads(f, "", ENV("MYSQL_USER=me"));
+    assert_non_null(f->conf.database_path);
 }
 
 static void uses_the_named_file(void **state)
@@ -590,6 +611,7 @@ int main(void)
         CONF_TEST(reads_text),
         CONF_TEST(finds_the_database),
         CONF_TEST(finds_the_database_server),
+        CONF_TEST(takes_the_variables_of_django),
         CONF_TEST(uses_the_named_file),
         CONF_TEST(follows_proxied_values),
         CONF_TEST(the_last_line_counts),

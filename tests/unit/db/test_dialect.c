@@ -13,13 +13,21 @@ static const struct dialect dialect = {
     .parameter = "$",
 };
 
-static void assert_expands(const char *sql, const char *expected)
+static const struct dialect mysql = {
+    .words = {[T_INT] = "BIGINT"}, .parameter = "?", .is_mysql = true};
+
+static void assert_expands_in(const struct dialect *d, const char *sql, const char *expected)
 {
     struct arena a;
     arena_init(&a);
-    struct str got = dialect_expand(&a, &dialect, str_of(sql));
+    struct str got = dialect_expand(&a, d, str_of(sql));
     assert_string_equal(got.p, expected);
     arena_fini(&a);
+}
+
+static void assert_expands(const char *sql, const char *expected)
+{
+    assert_expands_in(&dialect, sql, expected);
 }
 
 static void test_words(void **state)
@@ -55,13 +63,25 @@ static void test_quotes_and_comments(void **state)
     assert_expands("'open T_INT", "'open T_INT");
 }
 
+static void test_two_texts(void **state)
+{
+    (void)state;
+    const char *pair = "x {RETURNING n}{; SELECT n T_INT ?1}, ?2";
+    assert_expands(pair, "x RETURNING n, $2");
+    assert_expands_in(&mysql, pair, "x ; SELECT n BIGINT ?1, ?2");
+    assert_expands_in(&dialect_common, pair, "x RETURNING n, ?2");
+    assert_expands_in(&dialect_common, "a T_INT{}{ b} -- {c}{d}", "a T_INT -- {c}{d}");
+    assert_expands("'{}' {T_INT", "'{}' {bigint");
+    assert_expands("{T_INT} {a}", "{bigint} {a}");
+    assert_expands("{a}{", "{a}{");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words),
-        cmocka_unit_test(test_only_whole_words),
-        cmocka_unit_test(test_parameters),
-        cmocka_unit_test(test_quotes_and_comments),
+        cmocka_unit_test(test_words),      cmocka_unit_test(test_only_whole_words),
+        cmocka_unit_test(test_parameters), cmocka_unit_test(test_quotes_and_comments),
+        cmocka_unit_test(test_two_texts),
     };
     return cmocka_run_group_tests_name("dialect", tests, NULL, NULL);
 }

@@ -1,0 +1,67 @@
+// The database servers that tests may store on, each in the folder of a private cluster (postgres.mjs,
+// mariadb.mjs): making databases, and the words of the engine.
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
+
+function must([program, ...args], input = '') {
+    const end = spawnSync(program, args, { encoding: 'utf8', input });
+    if (end.status !== 0) throw new Error(`${program} ${args}: ${end.error ?? end.stderr}`);
+}
+
+export const postgresIn = (folder) => ({
+    make(name) {
+        must(['createdb', '-h', folder, '-U', 'confab', name]);
+    },
+    drop(name) {
+        must(['dropdb', '-h', folder, '-U', 'confab', '--force', name]);
+    },
+    url: (name) => `postgres://confab@/${name}?host=${folder}`,
+    shell: (name) => ['psql', '-XAtq', '-h', folder, '-U', 'confab', name],
+    id: (id) => `'${id}'`,
+});
+
+const MARIADB_PASSWORD = 'a/b:c@d'; // to be encoded in a URL
+
+// Each database has a user who has no other right.
+export function mariadbIn(folder) {
+    const socket = path.join(folder, 'socket');
+    const root = ['mariadb', '--no-defaults', '-uroot', '-NB', '-n', `-S${socket}`];
+    return {
+        // As the administrator.
+        run(name, text) {
+            must([...root, name], text);
+        },
+        make(name) {
+            must(
+                root,
+                `CREATE DATABASE ${name};` +
+                    `CREATE USER ${name}@localhost IDENTIFIED BY '${MARIADB_PASSWORD}';` +
+                    `GRANT ALL ON ${name}.* TO ${name}@localhost;`,
+            );
+        },
+        drop(name) {
+            must(root, `DROP DATABASE ${name}; DROP USER ${name}@localhost;`);
+        },
+        url(name) {
+            const password = encodeURIComponent(MARIADB_PASSWORD);
+            return `mysql://${name}:${password}@localhost/${name}?socket=${socket}`;
+        },
+        shell: (name) => [...root, name],
+        id: (id) => `x'${id.replaceAll('-', '')}'`,
+    };
+}
+
+const { CONFAB_TEST_POSTGRES, CONFAB_TEST_MARIADB } = process.env;
+
+// null: SQLite's file in the server's folder.
+export const ENGINE =
+    (CONFAB_TEST_POSTGRES && postgresIn(CONFAB_TEST_POSTGRES)) ||
+    (CONFAB_TEST_MARIADB && mariadbIn(CONFAB_TEST_MARIADB)) ||
+    null;
+
+export function makeDatabase() {
+    const name = `t${randomBytes(8).toString('hex')}`;
+    ENGINE.make(name);
+    return name;
+}
