@@ -94,38 +94,12 @@ static PGconn *connection_of(struct db *db)
 
 /* --- failures ------------------------------------------------------------------------------ */
 
-static bool begins(const char *state, const char *with)
-{
-    return strncmp(state, with, strlen(with)) == 0;
-}
-
-/* By SQLSTATE (https://www.postgresql.org/docs/15/errcodes-appendix.html). */
-static enum err class_of(const char *state)
-{
-    static const struct {
-        const char *state; /* or its beginning */
-        enum err e;
-    } classes[] = {
-        {"23505", ERR_DB_UNIQUE},    {"23503", ERR_DB_REFERENCE}, {"40001", ERR_BUSY},
-        {"40P01", ERR_BUSY},         {"55P03", ERR_BUSY},         {"57014", ERR_BUSY},
-        {"53100", ERR_STORAGE_FULL}, {"53", ERR_UNAVAILABLE},     {"08", ERR_UNAVAILABLE},
-        {"57P", ERR_UNAVAILABLE},    {"58", ERR_UNAVAILABLE},     {"25006", ERR_UNAVAILABLE},
-        {"XX00", ERR_UNAVAILABLE},
-    };
-    for (size_t i = 0; i < COUNT_OF(classes); i++) {
-        if (begins(state, classes[i].state)) {
-            return classes[i].e;
-        }
-    }
-    return ERR_INTERNAL;
-}
-
 /* `result` may be NULL. */
 static enum err classify(struct db *db, const PGresult *result, const char *what)
 {
     const char *state = result != NULL ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
     bool is_lost = PQstatus(connection_of(db)) != CONNECTION_OK;
-    enum err e = is_lost || state == NULL ? ERR_UNAVAILABLE : class_of(state);
+    enum err e = is_lost || state == NULL ? ERR_UNAVAILABLE : postgres_class(state);
     if (e != ERR_DB_UNIQUE && e != ERR_DB_REFERENCE) {
         struct str message = str_of(PQerrorMessage(connection_of(db)));
         log_warning("postgres code=%s in=%s message=%.*s", state != NULL ? state : "-", what,
@@ -292,7 +266,7 @@ static void postgres_close(struct db *db)
 static void count_changes(struct session *session, PGresult *result)
 {
     int64_t n = 0;
-    bool is_select = begins(PQcmdStatus(result), "SELECT");
+    bool is_select = strncmp(PQcmdStatus(result), "SELECT", 6) == 0;
     if (!is_select && str_to_i64(str_of(PQcmdTuples(result)), &n)) {
         session->changes += n;
     }

@@ -88,3 +88,25 @@ int64_t postgres_read_number(const char *from, int n, Oid type)
     int64_t number = n == 2 ? (int16_t)value : n == 4 ? (int32_t)value : (int64_t)value;
     return type == OID_TIMESTAMPTZ ? from_postgres_time(number) : number;
 }
+
+/* --- failures ------------------------------------------------------------------------------ */
+
+enum err postgres_class(const char *state)
+{
+    static const struct {
+        const char *state; /* or its beginning */
+        enum err e;
+    } classes[] = {
+        {"23505", ERR_DB_UNIQUE},    {"23503", ERR_DB_REFERENCE}, {"40001", ERR_BUSY},
+        {"40P01", ERR_BUSY},         {"55P03", ERR_BUSY},         {"57014", ERR_BUSY},
+        {"53100", ERR_STORAGE_FULL}, {"53", ERR_UNAVAILABLE},     {"08", ERR_UNAVAILABLE},
+        {"57P", ERR_UNAVAILABLE},    {"58", ERR_UNAVAILABLE},     {"25006", ERR_UNAVAILABLE},
+        {"XX00", ERR_UNAVAILABLE},
+    };
+    for (size_t i = 0; i < COUNT_OF(classes); i++) {
+        if (strncmp(state, classes[i].state, strlen(classes[i].state)) == 0) {
+            return classes[i].e;
+        }
+    }
+    return ERR_INTERNAL;
+}

@@ -1,4 +1,5 @@
-/* Values as PostgreSQL has them on the wire, in its binary formats. For the driver only. */
+/* Values as PostgreSQL has them on the wire, in its binary formats, and what its failures mean. For the
+ * driver only. */
 #pragma once
 
 #include <libpq-fe.h>
@@ -26,3 +27,5 @@ int64_t postgres_read_number(const char *from, int n, Oid type);
 /* Microseconds since 1970 as PostgreSQL counts them. What is beyond its times is infinitely early or
  * late. */
 int64_t postgres_time(int64_t us);
+/* Of an SQLSTATE (https://www.postgresql.org/docs/15/errcodes-appendix.html). */
+enum err postgres_class(const char *state);
