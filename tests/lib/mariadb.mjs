@@ -10,7 +10,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { mariadbIn } from './engine.mjs';
-import { removeDir, tempDir } from './server.mjs';
+import { removeDir, sleep, tempDir } from './server.mjs';
 
 const START_MS = 60_000;
 
@@ -54,15 +54,28 @@ export class Cluster {
         return spawnSync('mariadb-admin', [...options, '--silent', 'ping']).status === 0;
     }
 
-    start() {
+    spawn() {
         const options = ['--no-defaults', ...this.settings];
         this.child = spawn('mariadbd', options, { stdio: 'ignore' });
-        const until = Date.now() + START_MS;
-        while (!this.answers) {
-            if (Date.now() > until) throw new Error(`mariadbd does not start, see ${this.folder}`);
-            this.must(['sleep', '0.05']);
-        }
+        this.until = Date.now() + START_MS;
+    }
+
+    get isReady() {
+        if (this.answers) return true;
+        if (Date.now() > this.until) throw new Error(`mariadbd does not start, see ${this.folder}`);
+        return false;
+    }
+
+    start() {
+        this.spawn();
+        while (!this.isReady) this.must(['sleep', '0.05']);
         return this;
+    }
+
+    // The same, while this process goes on.
+    async startBeside() {
+        this.spawn();
+        while (!this.isReady) await sleep(50);
     }
 
     // At once, as in a power cut.

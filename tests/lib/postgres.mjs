@@ -10,7 +10,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { postgresIn } from './engine.mjs';
-import { removeDir, tempDir } from './server.mjs';
+import { removeDir, run, tempDir } from './server.mjs';
 
 const DEBIAN = '/usr/lib/postgresql';
 
@@ -47,16 +47,31 @@ export class Cluster {
         return end.stdout;
     }
 
-    run(program, ...args) {
+    line(program, ...args) {
         const user = this.isRoot ? ['runuser', '-u', 'postgres', '--'] : [];
-        return this.must([...user, this.programs + program, ...args]);
+        return [...user, this.programs + program, ...args];
+    }
+
+    run(...line) {
+        return this.must(this.line(...line));
+    }
+
+    get startLine() {
+        const options = this.settings.map((one) => `-c ${one}`).join(' ');
+        const log = path.join(this.folder, 'log');
+        return this.line('pg_ctl', '-D', this.data, '-w', '-l', log, '-o', options, 'start');
     }
 
     start() {
-        const options = this.settings.map((one) => `-c ${one}`).join(' ');
-        const log = path.join(this.folder, 'log');
-        this.run('pg_ctl', '-D', this.data, '-w', '-l', log, '-o', options, 'start');
+        this.must(this.startLine);
         return this;
+    }
+
+    // The same, while this process goes on.
+    async startBeside() {
+        const [program, ...args] = this.startLine;
+        const end = await run(program, args);
+        if (end.code !== 0) throw new Error(`PostgreSQL does not start: ${end.stdout}${end.stderr}`);
     }
 
     // All its processes at once, as in a power cut.

@@ -1,34 +1,64 @@
-// What happens to the server: it is killed at random points, also while it starts, sometimes stopped
-// in order, and sometimes an older copy of its database is put in its place, by itself or with
-// everything that the server could know it by.
-import path from 'node:path';
-
+// What happens to the servers: they are killed at random points, also while they start, sometimes
+// stopped in order, and so is what they rest on, the database server and Redis. Sometimes an older copy
+// of the database is put in its place, by itself or with everything that the server could know it by.
 import { sleep } from '../server.mjs';
-import { backUpRunning, backUpStopped, putBack } from './database.mjs';
 import { tick } from './marker.mjs';
 
 const LIFE_MS = 30_000; // a life ends by then, whatever was sent in it
 const BUFFERED_MS = 60; // what was on its way when the server died has come by then
+const REDIS_UP_MS = 1500; // mean times
+const REDIS_DOWN_MS = 400;
+const DOWN_MS = 250; // of one node, or of the database, while the others go on
+
+// What is killed at once, with a database server.
+const STRIKES = [
+    [8, ['node']],
+    [5, ['database']],
+    [2, ['nodes']],
+    [2, ['node', 'database']],
+    [1, ['nodes', 'database']],
+];
 
 export class Chaos {
-    backup = null; // {file, at}: holds all that was answered before `at`
+    backup = null; // {at}: holds all that was answered before `at`
 
     constructor(world) {
         this.world = world;
         this.choose = world.choice('chaos');
     }
 
-    // A phase: so many lives, with so many answers in each.
+    get site() {
+        return this.world.site;
+    }
+
+    // A phase: so many strikes, with so many answers before each.
     async run({ kills, sends, withRestore }) {
         const plan = withRestore ? this.planRestore(kills) : {};
+        const flapping = this.flapRedis();
         for (let n = 0; n < kills; n++) {
             await this.live(sends / kills);
-            if (plan.backUpRunning === n) await this.backUpRunning();
-            await this.world.noteMetrics();
-            await this.stop();
-            if (plan.backUpStopped === n) this.backUpStopped();
-            if (plan.restore === n) await this.restore();
-            await this.start();
+            if (plan.backUpRunning === n) await this.keep(() => this.site.backUpRunning());
+            const isStopped = plan.backUpStopped === n || plan.restore === n;
+            await this.strike(isStopped ? ['nodes'] : this.site.strike(this.choose, STRIKES), {
+                isBackUp: plan.backUpStopped === n,
+                isRestore: plan.restore === n,
+            });
+        }
+        this.isQuiet = true;
+        await flapping;
+    }
+
+    async flapRedis() {
+        const { redis } = this.site;
+        this.isQuiet = false;
+        const choose = this.world.choice(`redis ${this.world.life}`);
+        while (redis) {
+            await this.world.until(() => this.isQuiet, choose.around(REDIS_UP_MS));
+            if (this.isQuiet) return;
+            await redis.kill();
+            this.world.tally.redisKills++;
+            await sleep(choose.around(REDIS_DOWN_MS));
+            await redis.start();
         }
     }
 
@@ -52,51 +82,61 @@ export class Chaos {
         await sleep(this.choose.around(15));
     }
 
-    async stop() {
-        const { server, tally } = this.world;
-        if (this.choose.chance(0.06)) {
-            tally.terms++;
-            const end = await server.halt();
-            if (end.code !== 0) this.world.fault(`stopped with ${JSON.stringify(end)}`);
-        }
-        await this.kill();
+    async strike(what, { isBackUp, isRestore }) {
+        const { nodes } = this.site;
+        const fallen = what.includes('nodes') ? [...nodes] : [];
+        if (what.includes('node')) fallen.push(this.choose.pick(nodes));
+        await this.world.noteMetrics(fallen);
+        const ends = fallen.map((node) => this.stop(node));
+        if (what.includes('database')) this.killDatabase();
+        await Promise.all(ends);
+        if (fallen.length === nodes.length) await this.endLife();
+        else await sleep(this.choose.around(DOWN_MS));
+        if (isBackUp) await this.keep(() => this.site.backUpStopped());
+        if (isRestore) await this.restore();
+        if (what.includes('database')) await this.site.startDatabase();
+        await Promise.all(fallen.map((node) => this.start(node)));
     }
 
-    async kill() {
-        const { world } = this;
-        await world.server.kill9();
-        world.tally.kills++;
-        world.life++;
-        world.watch.newLife(world.life);
+    killDatabase() {
+        this.site.killDatabase();
+        this.world.tally.databaseKills++;
+    }
+
+    // Nothing that was asked of them can happen any more.
+    async endLife() {
+        await this.site.drain();
+        this.world.endLife();
+    }
+
+    async stop(node) {
+        const { tally } = this.world;
+        if (this.choose.chance(0.06)) {
+            tally.terms++;
+            const end = await node.halt();
+            if (end.code !== 0) this.world.fault(`stopped with ${JSON.stringify(end)}`);
+        }
+        await this.kill(node);
+    }
+
+    async kill(node) {
+        await node.kill9();
+        this.world.tally.kills++;
     }
 
     // One of six starts is killed too.
-    async start() {
-        const { server } = this.world;
+    async start(node) {
         while (this.choose.chance(0.16)) {
-            server.spawn();
+            node.spawn();
             await sleep(this.choose.around(20));
-            await this.kill();
+            await this.kill(node);
         }
-        await server.start();
+        await node.start();
     }
 
-    get file() {
-        return path.join(this.world.server.dir, 'backup.sqlite3');
-    }
-
-    async backUpRunning() {
+    async keep(backUp) {
         const at = tick();
-        await backUpRunning(this.world.server, this.file);
-        this.keep(at);
-    }
-
-    backUpStopped() {
-        backUpStopped(this.world.server, this.file);
-        this.keep(tick());
-    }
-
-    keep(at) {
+        await backUp();
         this.backup = { at };
         this.world.tally.backups++;
     }
@@ -105,8 +145,7 @@ export class Chaos {
         const { world } = this;
         await sleep(BUFFERED_MS);
         const isSnapshot = this.choose.chance(0.5);
-        putBack(world.server, this.file, isSnapshot);
-        if (isSnapshot) world.tally.snapshots++;
+        if (await this.site.restore(isSnapshot)) world.tally.snapshots++;
         world.life++;
         world.ledger.rolledBack(this.backup.at, world.life);
         world.watch.rolledBack(world.life);

@@ -1,5 +1,4 @@
-// The database file itself, read with the sqlite3 program: what is stored, whatever the server
-// says.
+// The database itself, read with the engine's own shell: what is stored, whatever the server says.
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -11,10 +10,10 @@ const BETWEEN = '--between--';
 
 export const databaseFile = (server) => path.join(server.dataDir, NAME);
 
-// Runs a script; resolves to what it printed.
-export function sqlite(file, script, options = []) {
+// Runs a script in a shell; resolves to what it printed.
+export function runScript([program, ...args], script) {
     return new Promise((resolve, reject) => {
-        const child = spawn('sqlite3', [...options, file], { stdio: ['pipe', 'pipe', 'pipe'] });
+        const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
         const parts = [];
         const complaints = [];
         child.stdout.on('data', (part) => parts.push(part));
@@ -23,29 +22,86 @@ export function sqlite(file, script, options = []) {
         child.once('close', (code) => {
             const problem = Buffer.concat(complaints).toString('utf8');
             if (code === 0 && problem === '') resolve(Buffer.concat(parts).toString('utf8'));
-            else reject(new Error(`sqlite3 ended with ${code}: ${problem.slice(0, 500)}`));
+            else reject(new Error(`${program} ended with ${code}: ${problem.slice(0, 500)}`));
         });
-        child.stdin.end(`.timeout 20000\n${script}`);
+        child.stdin.end(script);
     });
 }
 
-const TABLES = {
-    accounts: `SELECT hex(id) AS id, first_name, username FROM account;`,
-    talks: `SELECT hex(id) AS id, title, closed_at, deleted_at, last_seq, message_count,
-                   participant_count, rev, stamp FROM conversation;`,
-    members: `SELECT hex(conversation_id) AS talk, hex(user_id) AS user, role, left_at, read_seq,
-                     muted_until, archived, pinned, rev, stamp, joined_stamp FROM participant;`,
-    messages: `SELECT hex(conversation_id) AS talk, seq, hex(id) AS id, hex(sender_id) AS sender,
-                      body, hex(client_id) AS client_id, hex(reply_to) AS reply_to, edited_at,
-                      deleted_at, pinned_at, rev, stamp, sent_stamp FROM message
-               ORDER BY conversation_id, seq;`,
-    changes: `SELECT hex(conversation_id) AS talk, rev, stamp, kind FROM change_log
-              WHERE rev > 0 AND conversation_id IS NOT NULL;`,
-    shards: `SELECT id, stamp FROM shard;`,
+const fileShell = (file, options = []) => ['sqlite3', ...options, file];
+
+export const sqlite = (file, script, options) =>
+    runScript(fileShell(file, options), `.timeout 20000\n${script}`);
+
+// How an engine says what is read: a row as a JSON object, an id, a time in microseconds.
+const WORDS = {
+    sqlite: {
+        begin: 'BEGIN',
+        object: 'json_object',
+        id: (column) => `hex(${column})`,
+        time: (column) => column,
+    },
+    postgres: {
+        begin: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
+        object: 'json_build_object',
+        id: (column) => `replace(${column}::text, '-', '')`,
+        time: (column) => `(extract(epoch FROM ${column}) * 1000000)::bigint`,
+    },
+    mariadb: {
+        begin: 'START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY',
+        object: 'json_object',
+        id: (column) => `hex(${column})`,
+        time: (column) => `timestampdiff(MICROSECOND, '1970-01-01', ${column})`,
+    },
 };
 
+// `ids`: the name in the row -> the column.
+const TABLES = {
+    accounts: { from: 'account', ids: { id: 'id' }, plain: ['first_name', 'username'] },
+    talks: {
+        from: 'conversation ORDER BY id',
+        ids: { id: 'id' },
+        times: ['closed_at', 'deleted_at'],
+        plain: ['title', 'last_seq', 'message_count', 'participant_count', 'rev', 'stamp'],
+    },
+    members: {
+        from: 'participant ORDER BY conversation_id, user_id',
+        ids: { talk: 'conversation_id', user: 'user_id' },
+        times: ['left_at', 'muted_until'],
+        plain: ['role', 'read_seq', 'archived', 'pinned', 'rev', 'stamp', 'joined_stamp'],
+    },
+    messages: {
+        from: 'message ORDER BY conversation_id, seq',
+        ids: {
+            talk: 'conversation_id',
+            id: 'id',
+            sender: 'sender_id',
+            client_id: 'client_id',
+            reply_to: 'reply_to',
+        },
+        times: ['edited_at', 'deleted_at', 'pinned_at'],
+        plain: ['seq', 'body', 'rev', 'stamp', 'sent_stamp'],
+    },
+    changes: {
+        from: 'change_log WHERE rev > 0 AND conversation_id IS NOT NULL',
+        ids: { talk: 'conversation_id' },
+        plain: ['rev', 'stamp', 'kind'],
+    },
+    shards: { from: 'shard', plain: ['id', 'stamp'] },
+};
+
+function selectOf({ from, ids = {}, times = [], plain }, words) {
+    const pairs = [
+        ...Object.entries(ids).map(([name, column]) => [name, words.id(column)]),
+        ...times.map((column) => [column, words.time(column)]),
+        ...plain.map((column) => [column, column]),
+    ];
+    return `SELECT ${words.object}(${pairs.map(([name, value]) => `'${name}', ${value}`)}) FROM ${from};`;
+}
+
+// SQLite's hex(NULL) is empty.
 function uuid(hex) {
-    if (hex === '' || hex === null) return null;
+    if (hex === '') return null;
     const text = hex.toLowerCase();
     const cuts = [0, 8, 12, 16, 20, 32];
     return cuts.slice(1).map((end, n) => text.slice(cuts[n], end)).join('-');
@@ -53,10 +109,9 @@ function uuid(hex) {
 
 const IDS = ['id', 'talk', 'user', 'sender', 'client_id', 'reply_to'];
 
-// Ids that come often are converted once.
+// A line is a row. Ids that come often are converted once.
 function readRows(text, known) {
-    if (text.trim() === '') return [];
-    const rows = JSON.parse(text);
+    const rows = text.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line));
     for (const row of rows) {
         for (const name of IDS) {
             if (typeof row[name] !== 'string') continue;
@@ -67,14 +122,20 @@ function readRows(text, known) {
     return rows;
 }
 
-// All of one snapshot.
-export async function readDatabase(file) {
-    const selects = Object.values(TABLES).join(`\n.print ${BETWEEN}\n`);
-    const text = await sqlite(file, `BEGIN;\n${selects}\nCOMMIT;\n`, ['-readonly', '-json']);
+// All of one snapshot. `shell`: the command line of the engine's.
+export async function readRowsBy(shell, engine) {
+    const words = WORDS[engine];
+    const selects = Object.values(TABLES)
+        .map((table) => selectOf(table, words))
+        .join(`\nSELECT '${BETWEEN}';\n`);
+    const text = await runScript(shell, `${words.begin};\n${selects}\nCOMMIT;\n`);
     const known = new Map();
-    const parts = text.split(BETWEEN).map((part) => readRows(part, known));
+    const parts = text.split(`${BETWEEN}\n`).map((part) => readRows(part, known));
     return new Stored(Object.fromEntries(Object.keys(TABLES).map((name, n) => [name, parts[n]])));
 }
+
+export const readDatabase = (file) =>
+    readRowsBy(fileShell(file, ['-readonly', '-cmd', '.timeout 20000']), 'sqlite');
 
 function group(rows, key) {
     const groups = new Map();
@@ -94,6 +155,7 @@ export class Stored {
         this.accountById = new Map(this.accounts.map((row) => [row.id, row]));
         this.messagesOf = group(this.messages, (row) => row.talk);
         this.membersOf = group(this.members, (row) => row.talk);
+        this.stampOf = new Map(this.shards.map((row) => [row.id, row.stamp]));
         this.changesOf = group(this.changes, (row) => row.talk);
     }
 
@@ -104,6 +166,11 @@ export class Stored {
     // Those who are in it now.
     membersIn(talk) {
         return (this.membersOf.get(talk) ?? []).filter((row) => row.left_at === null);
+    }
+
+    // The number of the newest commit that can have changed it.
+    newestStamp(talk) {
+        return this.stampOf.get(parseInt(talk.slice(-2), 16) % this.shards.length);
     }
 
     livingTalks() {

@@ -1,7 +1,6 @@
 // The end of a phase: everybody stops, all clients come back and are given time to agree with the
-// database; then the server is stopped, and the oracle reads what is stored.
+// database; then the servers are stopped, and the oracle reads what is stored.
 import { sleep } from '../server.mjs';
-import { checkIntegrity, databaseFile, readDatabase, withCopy } from './database.mjs';
 import {
     compareClient,
     compareList,
@@ -50,8 +49,7 @@ function complaintsOf(device, stored) {
 
 // Until all agree, or for so long. Returns the database as it was read last.
 export async function converge(world, verdict) {
-    const file = databaseFile(world.server);
-    let stored = await readDatabase(file);
+    let stored = await world.site.read();
     let left = world.devices;
     const end = Date.now() + world.settings.convergeMs;
     for (let looks = 1; left.length > 0 && Date.now() < end; looks++) {
@@ -60,7 +58,7 @@ export async function converge(world, verdict) {
         await sleep(LOOK_MS);
         // a read position that a library still had to tell
         if (looks % READ_AGAIN === 0) {
-            stored = await readDatabase(file);
+            stored = await world.site.read();
             left = world.devices;
         }
     }
@@ -105,33 +103,28 @@ function compareStored(before, after, verdict) {
     }
 }
 
-async function judgeFile(world, before, verdict) {
-    await withCopy(world.server, async (file) => {
-        const integrity = (await checkIntegrity(file)).trim();
-        if (integrity !== 'ok') verdict.add('unsound', `integrity: ${integrity.slice(0, 300)}`);
-        const stored = await readDatabase(file);
-        compareStored(before, stored, verdict);
-        judgeStored(stored, verdict);
-        judgeLedger(world.ledger, stored, verdict);
-        judgeMembers(world.watch, stored, verdict);
-    });
+async function judgeStopped(world, before, verdict) {
+    const { stored, integrity } = await world.site.readStopped();
+    if (integrity !== 'ok') verdict.add('unsound', `integrity: ${integrity.slice(0, 300)}`);
+    compareStored(before, stored, verdict);
+    judgeStored(stored, verdict);
+    judgeLedger(world.ledger, stored, verdict);
+    judgeMembers(world.watch, stored, verdict);
 }
 
-// Judges, and leaves the server stopped.
+// Judges, and leaves the servers stopped.
 export async function judge(world, inOrder) {
     const verdict = new Verdict();
     await settle(world);
     const stored = await converge(world, verdict);
     await askLists(world, stored, verdict);
-    await world.noteMetrics();
-    if (inOrder) {
-        const end = await world.server.halt();
+    const { nodes } = world.site;
+    await world.noteMetrics(nodes);
+    for (const end of inOrder ? await Promise.all(nodes.map((node) => node.halt())) : [])
         if (end.code !== 0) world.fault(`stopped with ${JSON.stringify(end)}`);
-    }
-    await world.server.kill9();
-    world.life++;
-    world.watch.newLife(world.life);
-    await judgeFile(world, stored, verdict);
+    await world.site.kill();
+    world.endLife();
+    await judgeStopped(world, stored, verdict);
     for (const device of world.devices) device.backup = null; // it may be of a time that never was
     verdict.addAll('divergent', world.tally.unexplained.splice(0));
     verdict.addAll('unsound', world.faults.splice(0));

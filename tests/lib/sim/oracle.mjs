@@ -156,12 +156,11 @@ export function judgeMembers(watch, stored, verdict) {
 // --- what is stored --------------------------------------------------------------------------
 
 export function judgeStored(stored, verdict = new Verdict()) {
-    const newest = Math.max(...stored.shards.map((row) => row.stamp));
     for (const talk of stored.livingTalks()) {
         const complain = (text) => verdict.add('unsound', `conversation ${talk.id}: ${text}`);
         judgeSeqs(talk, stored.messagesIn(talk.id), complain);
         judgeRevs(talk, stored, complain);
-        judgeStamps(talk, stored, newest, complain);
+        judgeStamps(talk, stored, complain);
         judgeCounts(talk, stored, complain);
     }
     return verdict;
@@ -194,7 +193,8 @@ function judgeRevs(talk, stored, complain) {
     }
 }
 
-function judgeStamps(talk, stored, newest, complain) {
+function judgeStamps(talk, stored, complain) {
+    const newest = stored.newestStamp(talk.id);
     let before = 0;
     if (talk.stamp > newest) complain(`stamp ${talk.stamp}, the newest commit is ${newest}`);
     for (const row of stored.messagesIn(talk.id)) {

@@ -11,14 +11,16 @@ function parse(text, headers) {
 }
 
 export class Rest {
-    // `port()` because the server's is only known once it runs.
+    // `port()` because a server's is only known once it runs.
     constructor(port) {
         this.port = port;
         this.agent = new http.Agent({ keepAlive: true, maxSockets: CONNECTIONS });
     }
 
     // cutAfterMs: the connection is broken so long after the request was begun.
-    ask(method, path, { token, json, headers = {}, cutAfterMs, timeoutMs = ANSWER_MS } = {}) {
+    ask(method, path, options = {}) {
+        const { token, json, headers = {}, cutAfterMs, timeoutMs = ANSWER_MS } = options;
+        const port = options.port ?? this.port();
         const body = json === undefined ? '' : JSON.stringify(json);
         const all = { ...headers };
         if (token) all.authorization = `Bearer ${token}`;
@@ -26,7 +28,7 @@ export class Rest {
         if (method !== 'GET') all['content-length'] = Buffer.byteLength(body);
         return new Promise((resolve) => {
             const { agent } = this;
-            const target = { host: '127.0.0.1', port: this.port(), method, path, agent };
+            const target = { host: '127.0.0.1', port, method, path, agent };
             const request = http.request({ ...target, headers: all, timeout: timeoutMs });
             const timer =
                 cutAfterMs === undefined

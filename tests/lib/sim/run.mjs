@@ -1,5 +1,4 @@
 // A run: phases of chaos, each ended by judgement.
-import { removeDir } from '../server.mjs';
 import { Chaos } from './chaos.mjs';
 import { judge } from './judge.mjs';
 import { KINDS, Verdict } from './verdict.mjs';
@@ -24,7 +23,8 @@ class Run {
     async phase(n) {
         const { world, settings } = this;
         const { tally, ledger } = world;
-        const withRestore = n % settings.restoreEach === settings.restoreEach - 1;
+        const withRestore =
+            world.site.canRestore && n % settings.restoreEach === settings.restoreEach - 1;
         const isLast = n === settings.phases - 1;
         tally.canGoBack = false;
         world.isCalm = false;
@@ -38,7 +38,7 @@ class Run {
         const verdict = await judge(world, n % 2 === 0);
         (withRestore ? this.restored : this.plain).merge(verdict);
         const name = `phase ${n + 1} of ${settings.phases}${withRestore ? ' (restored)' : ''}`;
-        const done = `${tally.kills} kills, ${ledger.sends.size} sends, ${this.seconds} s`;
+        const done = `${tally.strikes} kills, ${ledger.sends.size} sends, ${this.seconds} s`;
         this.print(`${name}: ${done}; ${verdict.line}`);
         return verdict;
     }
@@ -53,23 +53,26 @@ class Run {
                 this.plain.add('unsound', `not done within ${settings.seconds} s`);
                 return;
             }
-            if (n < settings.phases - 1) await world.server.start();
+            if (n < settings.phases - 1) await world.site.start();
         }
     }
 
     async end() {
         const { world } = this;
-        await world.close();
-        await world.server.kill9();
-        if (this.isGood || !this.settings.keep) removeDir(world.server.dir);
-        else this.print(`the data: ${world.server.dir}`);
+        const isKept = !this.isGood && this.settings.keep;
+        try {
+            await world.close();
+        } finally {
+            await world.site.close(isKept);
+        }
+        if (isKept) this.print(`the data: ${world.site.folder}`);
     }
 
     // As much as the form asks for.
     get isEnough() {
         const { tally, ledger } = this.world;
         const { kills, sends } = this.settings;
-        return tally.kills >= kills && ledger.sends.size >= sends && tally.cutShare >= CUT_SHARE;
+        return tally.strikes >= kills && ledger.sends.size >= sends && tally.cutShare >= CUT_SHARE;
     }
 
     get isGood() {

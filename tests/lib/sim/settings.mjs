@@ -1,6 +1,9 @@
 // The two forms of the simulator differ only in how much they do. The environment may say
 // otherwise: SIM_SEED, SIM_KILLS, SIM_SENDS, SIM_PHASES, SIM_USERS, SIM_DEVICES, SIM_LIBRARIES,
 // SIM_SECONDS (the most that it may take), SIM_KEEP=1 (leave the data folder of a run that failed).
+//
+// SIM_ENGINE: sqlite, postgres or mariadb, the latter two in a private cluster that is killed as well;
+// SIM_NODES: so many servers on it; SIM_REDIS=1: the nodes have a Redis, which comes and goes.
 const COMMON = {
     seed: '1',
     cuts: 0.4, // share of connections that will be cut
@@ -36,6 +39,7 @@ const LONG = {
     seconds: 1500,
 };
 
+const ENGINES = ['sqlite', 'postgres', 'mariadb'];
 const NUMBERS = ['kills', 'sends', 'phases', 'users', 'devices', 'libraries', 'seconds'];
 
 export function readSettings(form, env = process.env) {
@@ -46,5 +50,11 @@ export function readSettings(form, env = process.env) {
     }
     settings.seed = env.SIM_SEED ?? settings.seed;
     settings.keep = env.SIM_KEEP === '1';
+    settings.engine = env.SIM_ENGINE ?? 'sqlite';
+    settings.nodes = Number(env.SIM_NODES ?? 1);
+    settings.redis = env.SIM_REDIS === '1';
+    if (!ENGINES.includes(settings.engine)) throw new Error(`SIM_ENGINE is one of ${ENGINES}`);
+    if (settings.engine === 'sqlite' && (settings.nodes > 1 || settings.redis))
+        throw new Error('SQLite has one node');
     return settings;
 }

@@ -17,7 +17,9 @@ const list = (counts) =>
 const percent = (part, all) => `${((100 * part) / Math.max(all, 1)).toFixed(1)} %`;
 
 export class Tally {
-    kills = 0;
+    kills = 0; // of nodes
+    databaseKills = 0;
+    redisKills = 0;
     terms = 0;
     backups = 0;
     restores = 0;
@@ -68,6 +70,10 @@ export class Tally {
         this.actions[name] = (this.actions[name] ?? 0) + 1;
     }
 
+    get strikes() {
+        return this.kills + this.databaseKills;
+    }
+
     get connections() {
         return sum(this.made);
     }
@@ -80,7 +86,8 @@ export class Tally {
         const all = this.connections;
         const shares = TRANSPORTS.map((kind) => `${kind} ${percent(this.made[kind], all)}`);
         return [
-            `kills ${this.kills}, orderly stops ${this.terms}, ` +
+            `kills of nodes ${this.kills}, of the database ${this.databaseKills}, ` +
+                `of Redis ${this.redisKills}, orderly stops ${this.terms}, ` +
                 `backups ${this.backups}, restores ${this.restores} ` +
                 `(of the whole machine ${this.snapshots})`,
             `sends ${ledger.sends.size}, attempts ${this.attempts}, ` +

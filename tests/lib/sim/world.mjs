@@ -1,13 +1,14 @@
-// Everything that a run consists of: a server, people with their devices, and what is written down
+// Everything that a run consists of: the servers, people with their devices, and what is written down
 // of them. chaos.mjs decides what happens to it, judge.mjs whether it is well at the end of a
 // phase.
 import { register } from '../client.mjs';
-import { Server, sleep } from '../server.mjs';
+import { sleep } from '../server.mjs';
 import { Actor } from './actions.mjs';
 import { Choice } from './choice.mjs';
 import { Device } from './device.mjs';
 import { Ledger } from './ledger.mjs';
 import { LibraryDevice } from './library.mjs';
+import { makeSite } from './site.mjs';
 import { Tally } from './tally.mjs';
 import { Watch } from './watch.mjs';
 
@@ -24,7 +25,7 @@ const ENVIRONMENT = {
 };
 
 export class World {
-    life = 1; // of the server; each kill ends one
+    life = 1; // of all nodes together; what was asked of an earlier one cannot happen any more
     isOver = false;
     isCalm = true; // connections are left alone
     acting = 0; // actions under way
@@ -37,13 +38,14 @@ export class World {
 
     constructor(settings) {
         this.settings = settings;
-        this.server = new Server({ env: ENVIRONMENT });
         this.choose = this.choice('world');
+        this.site = makeSite(settings, ENVIRONMENT, this.choice('site'));
         this.letActorsWait();
     }
 
+    // Of any node, whether it runs or not.
     get port() {
-        return this.server.port;
+        return this.choose.pick(this.site.nodes).port;
     }
 
     choice(name) {
@@ -70,10 +72,10 @@ export class World {
     // --- beginning and end ---
 
     async open() {
-        await this.server.start();
+        await this.site.open();
         for (let n = 0; n < this.settings.users; n++) {
             const role = n % 3 === 0 ? 'host' : 'guest';
-            const user = await register(this.server, { username: `person${n}`, role });
+            const user = await register(this.site.nodes[0], { username: `person${n}`, role });
             this.users.push({ ...user, number: n });
         }
         await this.makeDevices();
@@ -127,10 +129,18 @@ export class World {
         if (names.length > 0) throw new Error(`does not end: ${names.join('; ')}`);
     }
 
-    // Before the server goes.
-    async noteMetrics() {
-        const answer = await this.devices[0].rest.ask('GET', '/metrics', { timeoutMs: 2000 });
-        if (answer?.status === 200) this.tally.noteMetrics(answer.body);
+    endLife() {
+        this.life++;
+        this.watch.newLife(this.life);
+    }
+
+    // Before these nodes go.
+    async noteMetrics(nodes) {
+        const { rest } = this.devices[0];
+        for (const { port } of nodes) {
+            const answer = await rest.ask('GET', '/metrics', { port, timeoutMs: 2000 });
+            if (answer?.status === 200) this.tally.noteMetrics(answer.body);
+        }
     }
 
     // --- actors ---
