@@ -216,11 +216,6 @@ def stage_api():
         shutil.rmtree(record, ignore_errors=True)
 
 
-def stage_api_clang():
-    """The same tests with the clang build; CONFAB_QUICK lets a test leave out its long part."""
-    return node_tests("api-clang", api_files(), "clang-asan", {"CONFAB_QUICK": "1"})
-
-
 def live_files():
     return sorted((ROOT / "tests/live").glob("*.test.mjs"))
 
@@ -232,11 +227,13 @@ def stage_live():
 
 def on_server(label, variant):
     """tests/api and tests/live on a database server. What brings databases of its own, as tests of
-    commands, settings and several nodes do, is left to the other stages."""
+    commands, settings and several nodes do, is left to the other stages. CONFAB_QUICK lets a test leave
+    out its long part. One file more at a time than elsewhere: they wait more."""
     own = ("cli.test.mjs", "config.test.mjs", "move.test.mjs", "import_django.test.mjs",
            "nodes.test.mjs", "proxies.test.mjs", "bus.test.mjs")
     files = [path for path in api_files() + live_files() if path.name not in own]
-    return node_tests(label, files, variant, within=["tests/lib/%s.mjs" % label, "node"])
+    return node_tests(label, files, variant, {"CONFAB_QUICK": "1"}, WORKERS + 1,
+                      ["tests/lib/%s.mjs" % label, "node"])
 
 
 def stage_postgres():
@@ -424,7 +421,6 @@ STAGES = {
     "unit-clang": lambda: unit("clang-asan"),
     "release": stage_release,
     "api": stage_api,
-    "api-clang": stage_api_clang,
     "live": stage_live,
     "postgres": stage_postgres,
     "mariadb": stage_mariadb,

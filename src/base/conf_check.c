@@ -183,8 +183,9 @@ struct str conf_mysql_url(struct arena *a, const struct conf *conf)
 
 bool conf_has_login(struct str url)
 {
-    struct str scheme = conf_cut_scheme(&url);
-    return conf_is_one_of(scheme, "postgres,postgresql,redis,rediss,redis+unix,unix");
+    struct str rest = url;
+    struct str scheme = conf_cut_scheme(&rest);
+    return conf_is_server_url(url) || conf_is_one_of(scheme, "redis,rediss,redis+unix,unix");
 }
 
 const char *conf_redis_problem(struct str url)

@@ -513,11 +513,119 @@ static void test_refused_pull_comes_again(void **state)
     peer_gets_cursor(&peer, "synced", 10);
 }
 
+/* --- lives of the database, shards --- */
+
+static const struct uuid next_life = {{0x1C, 2}};
+
+/* The database went back: what was told since may not be true, and cursors tell. */
+static void test_restart(void **state)
+{
+    (void)state;
+    live_at(10);
+    live_test_publish(&t, 10, 12, 1, "12");
+    struct live_batch *batch = live_test_batch(0, 5, 0);
+    batch->incarnation = next_life;
+    batch->restarts = true;
+    hub_publish(t.hub, batch);
+    peer_gets(&peer, "12");
+    struct live_pull *pull = live_test_pull(&t);
+    assert_true(uuid_eq(pull->from.incarnation, live_test_incarnation));
+    assert_int_equal(pull->from.at.at[0], 12);
+    assert_false(pull->from_ring);
+    live_test_add_frame(pull, "\"reset\"");
+    pull->page.reset = true;
+    hub_pulled(pull);
+    peer_gets(&peer, "\"reset\"");
+    peer_gets_close(&peer, 4410);
+}
+
+/* A page that was read before the database went back, and comes after: its numbers mean others now. */
+static void test_page_of_the_life_before(void **state)
+{
+    (void)state;
+    live_test_start(&t, 10);
+    peer_open(&peer, &t, 1, 8);
+    struct live_pull *pull = live_test_pull(&t);
+    struct live_batch *batch = live_test_batch(0, 5, 0);
+    batch->incarnation = next_life;
+    batch->restarts = true;
+    hub_publish(t.hub, batch);
+    live_test_add_frame(pull, "\"lost\"");
+    live_test_joinable(pull, 12, 1);
+    hub_pulled(pull);
+    peer_gets(&peer, "\"lost\"");
+    peer_gets_cursor(&peer, "ping", 12);
+    pull = live_test_pull(&t);
+    assert_true(uuid_eq(pull->from.incarnation, live_test_incarnation));
+    assert_int_equal(pull->from.at.at[0], 12);
+    assert_false(pull->from_ring);
+    hub_pulled(pull);
+}
+
+/* Nothing was lost: clients stay, and their cursors are of the new life. */
+static void test_next_life(void **state)
+{
+    (void)state;
+    live_at(10);
+    struct live_batch *batch = live_test_batch(10, 10, 0);
+    batch->incarnation = next_life;
+    hub_publish(t.hub, batch);
+    batch = live_test_batch(10, 11, 1);
+    batch->incarnation = next_life;
+    batch->events[0] = (struct live_event){.kind = LIVE_JOINED,
+                                           .user_id = live_test_user(1),
+                                           .conversation_id = live_test_conversation(4)};
+    hub_publish(t.hub, batch);
+    struct live_pull *pull = live_test_pull(&t);
+    assert_true(uuid_eq(pull->from.incarnation, next_life));
+    assert_int_equal(pull->from.at.at[0], 10);
+    hub_pulled(pull);
+}
+
+/* A page may be ahead of the tailer in one shard and behind it in another. */
+static void test_a_page_between_the_shards(void **state)
+{
+    (void)state;
+    live_test_start(&t, 10);
+    peer_open(&peer, &t, 1, 4);
+    struct live_pull *pull = live_test_pull(&t);
+    struct live_batch *batch = live_test_batch(10, 11, 3);
+    batch->to.at[1] = batch->told.at[1] = 20;
+    batch->events[0] = (struct live_event){.kind = LIVE_LEFT, /* and came again, says the page */
+                                           .conversation_id = live_test_conversation(1),
+                                           .user_id = live_test_user(1),
+                                           .frame = live_test_frame("\"gone\"")};
+    batch->events[1] = (struct live_event){.kind = LIVE_CONVERSATION,
+                                           .conversation_id = live_test_conversation(1),
+                                           .frame = live_test_frame("\"old\"")};
+    batch->events[2] = (struct live_event){.kind = LIVE_CONVERSATION,
+                                           .shard = 1,
+                                           .conversation_id = live_test_conversation(2),
+                                           .frame = live_test_frame("\"new\"")};
+    hub_publish(t.hub, batch);
+    live_test_joinable(pull, 12, 2); /* shard 1: nothing yet */
+    hub_pulled(pull);
+    peer_gets(&peer, "\"new\"");
+    assert_int_equal(peer_read(&peer), 1); /* synced */
+    batch = live_test_batch(11, 13, 1);
+    batch->from.at[1] = batch->to.at[1] = batch->told.at[1] = 20;
+    batch->events[0] = (struct live_event){.kind = LIVE_CONVERSATION,
+                                           .conversation_id = live_test_conversation(1),
+                                           .frame = live_test_frame("13")};
+    hub_publish(t.hub, batch);
+    peer_gets(&peer, "13");
+    live_test_no_pull(&t);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_page_and_live),
+        TEST(test_restart),
+        TEST(test_page_of_the_life_before),
+        TEST(test_next_life),
+        TEST(test_a_page_between_the_shards),
         TEST(test_no_cursor),
         TEST(test_pages),
         TEST(test_replay),
