@@ -176,7 +176,7 @@ async function breakOff(from, to) {
 }
 
 describe('broken off', () => {
-    for (const engine of ['sqlite', 'postgres']) {
+    for (const engine of ['sqlite', 'postgres', 'mariadb']) {
         test(`sqlite to ${engine}: it is nobody's database until it is whole`, async () => {
             const [from, to] = [databases.make('sqlite'), databases.make(engine)];
             await good(from, DEMO);
@@ -209,7 +209,7 @@ describe('broken off', () => {
 
 describe('refused', () => {
     test('a server runs on either', async () => {
-        for (const engine of ['sqlite', 'postgres']) {
+        for (const engine of ['sqlite', 'postgres', 'mariadb']) {
             const [busy, free] = [databases.make(engine), databases.make('sqlite')];
             await good(free, ['migrate']);
             const server = await serve(busy);
