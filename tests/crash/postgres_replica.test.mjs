@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { anonymous, eventually, makeCast, register, say } from '../lib/client.mjs';
+import { anonymous, eventually, login, makeCast, register, say, send } from '../lib/client.mjs';
 import { ok } from '../lib/expect.mjs';
 import { Cluster } from '../lib/postgres.mjs';
 import { Server, removeDir, tempDir } from '../lib/server.mjs';
@@ -72,6 +72,18 @@ test('a replica that stands still gives nobody a right, and hides nothing', asyn
     assert.equal((await search(cast.owner, 'leavers')).length, 2, 'his own write is found');
     assert.ok((await metric('missed_total')) > missed);
     assert.equal(await metric('up'), 0);
+
+    // A session is as new as a right.
+    const again = await login(server, leaver.username);
+    assert.deepEqual(await search(again, 'leavers'), []);
+    const json = { refresh: again.refresh };
+    const { access } = ok(await send(server, 'POST', '/api/token/refresh/', { json }));
+    const headers = { authorization: `Bearer ${access}` };
+    ok(await send(server, 'GET', '/api/messages/?search=leavers', { headers }));
+    const { sid } = JSON.parse(Buffer.from(again.access.split('.')[1], 'base64url'));
+    ok(await leaver.delete(`/api/users/me/sessions/${sid}/`), 204);
+    const revoked = await send(server, 'GET', '/api/messages/?search=leavers', { headers });
+    assert.equal(revoked.status, 401);
 
     sql('SELECT pg_wal_replay_resume()');
     await eventually(
