@@ -11,6 +11,7 @@
 #include "serve/app.h"
 #include "serve/reply.h"
 #include "serve/throttle.h"
+#include "store/change.h"
 #include "store/ticket.h"
 #include "store/user.h"
 #include "sync/frames.h"
@@ -170,11 +171,21 @@ static void open_socket(struct req *r)
     http_upgrade(r->x, socket_taken, listener);
 }
 
+/* What changes behind it the first page tells. */
+static enum err note_hello(struct req *r)
+{
+    struct cursor *from = &listener_of(r)->from;
+    return uuid_is_zero(from->incarnation) ? store_position(r->call.db, &from->at, NULL) : ERR_OK;
+}
+
 static enum err listen_on_socket(struct req *r)
 {
     enum err e = read_handshake(r);
     if (e == ERR_OK) {
         e = check_room(r);
+    }
+    if (e == ERR_OK) {
+        e = note_hello(r);
     }
     r->confirm = uuid_is_zero(r->ticket_id) ? NULL : use_ticket;
     r->take = open_socket;
@@ -208,7 +219,8 @@ static enum err listen_to_events(struct req *r)
         return ERR_OK;
     }
     r->take = open_events;
-    return check_room(r);
+    enum err e = check_room(r);
+    return e == ERR_OK ? note_hello(r) : e;
 }
 
 /* ------- long poll ------- */

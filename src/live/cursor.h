@@ -23,7 +23,9 @@ struct cursor_place {
 };
 
 struct cursor {
-    struct uuid incarnation; /* zero: an empty cursor, of a client that has nothing */
+    struct uuid
+        incarnation; /* zero: an empty cursor, of a client that has nothing; `at` is then the
+                                position of its `hello` (0: it gets none) */
     struct position at;
     bool paging;
     struct cursor_place place; /* if paging */

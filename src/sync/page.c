@@ -308,20 +308,35 @@ static enum err send_conversations(struct round *r)
     return db_end(&rows, e);
 }
 
-/* `hello` has told who has nothing. */
-static enum err send_user(struct round *r)
+static enum err send_user_after(struct round *r, const struct position *at)
 {
     struct user user;
     bool found = false;
-    if (r->full || r->has_nothing) {
-        return ERR_OK;
-    }
     arena_reset(&r->arena);
     enum err e = store_sync_user_after(r->db, &r->arena, r->user_id,
-                                       store_stamp_of(r->db, &r->from, r->user_id), &user, &found);
+                                       store_stamp_of(r->db, at, r->user_id), &user, &found);
     if (e == ERR_OK && found) {
         send(r, frame_user(&user), (struct uuid){{0}}, KIND_USER, (struct uuid){{0}});
     }
+    return e;
+}
+
+static enum err send_user(struct round *r)
+{
+    return r->full || r->has_nothing ? ERR_OK : send_user_after(r, &r->from);
+}
+
+/* `hello` has told who has nothing, as of the position in his empty cursor. It belongs to no place of
+ * the round. */
+static enum err send_user_since_hello(struct round *r, const struct position *hello)
+{
+    static const struct position nowhere;
+    const struct cursor_place first = r->last;
+    if (!r->has_nothing || position_eq(hello, &nowhere)) {
+        return ERR_OK;
+    }
+    enum err e = send_user_after(r, hello);
+    r->last = first;
     return e;
 }
 
@@ -414,6 +429,7 @@ static enum err read_page(struct round *r, const struct cursor *from, bool from_
         r->last = from->place;
     } else {
         r->last.goal = r->present;
+        e = send_user_since_hello(r, &from->at);
     }
     if (e == ERR_OK) {
         e = send_conversations(r);

@@ -301,6 +301,18 @@ static void test_read_positions(void **state)
     assert_told(f, f->ann, &from, "conversation, read bob 3");
 }
 
+/* Who has nothing was told of himself by `hello`, as of its position; of what came then by his page. */
+static void test_since_hello(void **state)
+{
+    struct fixture *f = *state;
+    struct uuid cid = world_user(&f->w, "cid");
+    const struct cursor hello = {.at = now(f).at};
+    assert_told(f, cid, &hello, "");
+    world_rename(&f->w, cid, "Renamed");
+    assert_told(f, cid, &hello, "user");
+    assert_told(f, cid, &nothing, "");
+}
+
 static void test_own_user(void **state)
 {
     struct fixture *f = *state;
@@ -833,6 +845,7 @@ int main(void)
         TEST(test_own_settings),
         TEST(test_read_positions),
         TEST(test_own_user),
+        TEST(test_since_hello),
         TEST(test_ended),
         TEST(test_deleted),
         TEST(test_begun),
