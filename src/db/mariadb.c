@@ -265,12 +265,7 @@ static enum err connect_if_lost(struct db *db)
     if (!session->is_lost) {
         return ERR_OK;
     }
-    if (!backoff_is_over(&session->backoff)) {
-        return ERR_UNAVAILABLE;
-    }
-    enum err e = connect_now(db);
-    backoff_note(&session->backoff, e == ERR_OK);
-    return e;
+    return db_connect_again(db, &session->backoff, connect_now);
 }
 
 static void initialise(void)
@@ -293,10 +288,7 @@ static enum err mariadb_open(struct db *db, const char *url, struct arena *a, st
     enum err e = connect_now(db);
     if (e != ERR_OK) {
         const char *why = db->handle != NULL ? mysql_error(db->handle) : "out of memory";
-        *problem = e != ERR_BUSY ? arena_printf(a, "Cannot use the database: %s.", why)
-                   : db->options.alone
-                       ? STR("A server runs on this database: stop it first.")
-                       : STR("The database is being moved or filled by another process.");
+        *problem = db_open_problem(db, e, str_of(why), a);
     }
     return e;
 }
