@@ -228,11 +228,11 @@ def stage_live():
 def on_server(label, variant):
     """tests/api and tests/live on a database server. What brings databases of its own, as tests of
     commands, settings and several nodes do, is left to the other stages. CONFAB_QUICK lets a test leave
-    out its long part. One file more at a time than elsewhere: they wait more."""
+    out its long part."""
     own = ("cli.test.mjs", "config.test.mjs", "move.test.mjs", "import_django.test.mjs",
            "nodes.test.mjs", "proxies.test.mjs", "bus.test.mjs")
     files = [path for path in api_files() + live_files() if path.name not in own]
-    return node_tests(label, files, variant, {"CONFAB_QUICK": "1"}, WORKERS + 1,
+    return node_tests(label, files, variant, {"CONFAB_QUICK": "1"}, WORKERS,
                       ["tests/lib/%s.mjs" % label, "node"])
 
 

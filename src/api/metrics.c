@@ -52,10 +52,20 @@ static void add_answers(struct buf *out, struct app_metrics *m)
                atomic_load(&m->throttled));
 }
 
-static void add_executor(struct buf *out, struct exec *exec)
+static void add_replica(struct buf *out, const struct exec_stats *stats)
+{
+    add_number(out, "confab_replica_up", "gauge", "Did the replica take the last search, 1 or 0.",
+               stats->replica_is_used);
+    add_number(out, "confab_replica_reads_total", "counter", "Searches that it answered.",
+               stats->replica_reads);
+    add_number(out, "confab_replica_missed_total", "counter",
+               "Searches for which it was away or behind.", stats->replica_missed);
+}
+
+static void add_executor(struct buf *out, const struct app *app)
 {
     struct exec_stats stats;
-    exec_stats_get(exec, &stats);
+    exec_stats_get(app->exec, &stats);
     add_number(out, "confab_write_queue_length", "gauge", "Writes that wait for the writer.",
                stats.write_queued);
     add_number(out, "confab_hash_queue_length", "gauge", "Requests that wait for a password hash.",
@@ -70,6 +80,9 @@ static void add_executor(struct buf *out, struct exec *exec)
                stats.batched);
     add_number(out, "confab_write_batches_failed_total", "counter",
                "Transactions that were undone as a whole.", stats.failed_batches);
+    if (app->conf->database_replica_url[0] != '\0') {
+        add_replica(out, &stats);
+    }
 }
 
 /* ------- real time ------- */
@@ -205,7 +218,7 @@ static enum err show_metrics(struct req *r)
     add_answers(out, &r->app->metrics);
     add_number(out, "confab_active_requests", "gauge", "Requests under way, this one too.",
                http_server_active(r->app->server));
-    add_executor(out, r->app->exec);
+    add_executor(out, r->app);
     add_hub(out, r->app->hub);
     add_tailer(out, r->app->sync);
     add_bus(out, r->app->bus);

@@ -33,6 +33,7 @@ struct conf {
     /* data */
     const char *data_dir;
     const char *database_url; /* made from mysql_... where they are set and it is not */
+    const char *database_replica_url;
     const char *mysql_database;
     const char *mysql_user;
     const char *mysql_password;
@@ -40,7 +41,7 @@ struct conf {
     int64_t mysql_port;
     int64_t read_threads;
     int64_t read_queue_max;
-    const char *database_path; /* made from the two above: the SQLite file; NULL: a server */
+    const char *database_path; /* made of the URL, or of data_dir: the SQLite file; NULL: a server */
     const char *database_name; /* for people: that file, or the URL without its password */
     int64_t db_busy_timeout_ms;
     bool auto_migrate;

@@ -126,6 +126,13 @@ const char *conf_database_problem(struct str url)
     return NULL;
 }
 
+const char *conf_replica_problem(struct str url)
+{
+    struct str scheme = conf_cut_scheme(&url);
+    bool is_good = scheme.p == NULL ? url.n == 0 : str_in_list(scheme, "postgres,postgresql");
+    return is_good ? NULL : "is not the address of a PostgreSQL database, postgres://...";
+}
+
 bool conf_is_server_url(struct str url)
 {
     struct str scheme = conf_cut_scheme(&url);

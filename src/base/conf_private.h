@@ -87,6 +87,7 @@ struct str conf_mysql_url(struct arena *a, const struct conf *conf);
 struct str conf_without_password(struct arena *a, struct str url);
 /* The checks of the table. */
 const char *conf_database_problem(struct str url);
+const char *conf_replica_problem(struct str url);
 const char *conf_redis_problem(struct str url);
 const char *conf_present_problem(struct str text);
 const char *conf_public_url_problem(struct str text);

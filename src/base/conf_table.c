@@ -63,6 +63,10 @@ const struct conf_setting conf_table[] = {
              "DATA_DIR/confab.sqlite3",
      .advice = "Set it to sqlite:////path/to/confab.sqlite3, postgres://user:password@host/name or "
                "mysql://user:password@host/name, or leave it empty for DATA_DIR/confab.sqlite3."},
+    {"DATABASE_REPLICA_URL", CONF_DATA, TEXT(database_replica_url), .initial = "", .is_url = true,
+     .problem = conf_replica_problem,
+     .help = "postgres://... of a streaming replica of the PostgreSQL database, for searches; empty: none",
+     .advice = "Set it to postgres://user:password@replica/name, or leave it empty."},
     {"MYSQL_DATABASE", CONF_DATA, TEXT(mysql_database), .initial = "",
      .help = "Database on MySQL or MariaDB, where DATABASE_URL is empty; so are the next four"},
     {"MYSQL_USER", CONF_DATA, TEXT(mysql_user), .initial = "", .help = "Its user"},

@@ -111,6 +111,7 @@ static enum err start_executor(struct cli *cli, struct app *app, struct str *pro
     const struct conf *conf = cli->conf;
     const struct exec_options options = {
         .url = cli_database_url(cli),
+        .replica_url = conf->database_replica_url[0] != '\0' ? conf->database_replica_url : NULL,
         .queries = store_queries,
         .write_queue_max = conf->write_queue_max,
         .write_batch_max = conf->write_batch_max,
@@ -121,6 +122,7 @@ static enum err start_executor(struct cli *cli, struct app *app, struct str *pro
         .busy_timeout_ms = conf->db_busy_timeout_ms,
         .read_timeout_ms = conf->read_timeout_ms,
         .hold = store_hold_shard,
+        .position = store_position,
         .connected = connected,
         .committed = committed,
         .context = app,
@@ -294,10 +296,22 @@ static void wait_for_signal(const sigset_t *signals)
     log_info("stopping signal=%s", strsignal(caught));
 }
 
+static bool check_replica(const struct conf *conf, struct str *problem)
+{
+    struct str url = conf->database_path == NULL ? str_of(conf->database_url) : STR("");
+    if (conf->database_replica_url[0] == '\0' || str_starts(url, STR("postgres"))) {
+        return true;
+    }
+    *problem = STR("DATABASE_REPLICA_URL is set, but the database is not PostgreSQL: only that has "
+                   "a replica here. Leave it empty.");
+    return false;
+}
+
 static enum err start(struct cli *cli, struct app *app, struct str *problem)
 {
     struct str secret_key;
-    if (!cli_data_dir(cli, problem) || !cli_secret_key(cli, &secret_key, problem)) {
+    if (!check_replica(cli->conf, problem) || !cli_data_dir(cli, problem) ||
+        !cli_secret_key(cli, &secret_key, problem)) {
         return ERR_UNAVAILABLE;
     }
     const struct capacity capacity = find_capacity(cli->conf);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "db/backoff.h"
 #include "db/driver.h"
 
 static const struct db_driver *const drivers[] = {&db_sqlite, &db_postgres, &db_mariadb};
@@ -51,6 +52,26 @@ enum err db_open(const char *url, const struct db_options *options, struct db **
     }
     *problem = arena_printf(a, "No database engine for \"%.*s:\".", STR_ARG(scheme));
     return ERR_INTERNAL;
+}
+
+enum err db_connect_again(struct db *db, struct backoff *backoff,
+                          enum err (*connect)(struct db *db))
+{
+    if (!backoff_is_over(backoff)) {
+        return ERR_UNAVAILABLE;
+    }
+    enum err e = connect(db);
+    backoff_note(backoff, e == ERR_OK);
+    return e;
+}
+
+struct str db_open_problem(const struct db *db, enum err e, struct str why, struct arena *a)
+{
+    if (e != ERR_BUSY) {
+        return arena_printf(a, "Cannot use the database: %.*s.", STR_ARG(why));
+    }
+    return db->options.alone ? STR("A server runs on this database: stop it first.")
+                             : STR("The database is being moved or filled by another process.");
 }
 
 void db_close(struct db *db)

@@ -66,15 +66,14 @@ struct db_options {
     const struct db *same_as; /* open only what this open connection has: its file may have been
                                  replaced since; NULL: whatever is there */
     int64_t busy_timeout_ms;  /* wait for another process's lock */
-    bool
-        alone; /* no server may have a connection that writes steadily; of a file the caller sees to
-                   that by himself */
+    /* No server may have a connection that writes steadily; of a file the caller sees to that. */
+    bool alone;
     bool writes_steadily; /* a server's writer: the engine may keep threads for its upkeep */
 };
 
 /* `url`: "sqlite:" and a file path, "postgres://..." as libpq has it
- * (https://www.postgresql.org/docs/15/libpq-connect.html, 34.1.1.2), or "mysql://..." (mariadb_url.h). On failure *problem (in `a`) says
- * in one sentence what is wrong. */
+ * (https://www.postgresql.org/docs/15/libpq-connect.html, 34.1.1.2), or "mysql://..."
+ * (mariadb_url.h). On failure *problem (in `a`) says in one sentence what is wrong. */
 enum err db_open(const char *url, const struct db_options *options, struct db **out,
                  struct arena *a, struct str *problem) CHECKED;
 void db_close(struct db *db);

@@ -61,6 +61,13 @@ struct db {
 /* For servers, which are told how long: until the deadline, at least 1; 0: no limit. */
 int64_t db_time_left_ms(const struct db *db);
 
+/* For drivers of servers. Connects, unless `backoff` says that it is too soon: ERR_UNAVAILABLE. */
+struct backoff;
+enum err db_connect_again(struct db *db, struct backoff *backoff,
+                          enum err (*connect)(struct db *db)) CHECKED;
+/* The sentence for an open() that failed with `e`; `why`: what the library says. */
+struct str db_open_problem(const struct db *db, enum err e, struct str why, struct arena *a);
+
 extern const struct db_driver db_sqlite;
 extern const struct db_driver db_postgres;
 extern const struct db_driver db_mariadb;

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/priority.h"
+#include "db/replica.h"
 
 enum { POOL_THREADS_MAX = 16, BATCH_RUNS_MAX = 3 };
 
@@ -53,6 +54,10 @@ struct exec {
     atomic_int_fast64_t batches;
     atomic_int_fast64_t batched;
     atomic_int_fast64_t failed_batches;
+    struct replica_options replica; /* url NULL: there is none */
+    atomic_bool replica_is_used;
+    atomic_int_fast64_t replica_reads;
+    atomic_int_fast64_t replica_missed;
 };
 
 /* ------- queues ------- */
@@ -475,18 +480,62 @@ static void reader_close(void *db)
     db_close(db);
 }
 
+static void note_replica(struct exec *exec, bool is_used)
+{
+    atomic_fetch_add(is_used ? &exec->replica_reads : &exec->replica_missed, 1);
+    if (atomic_exchange(&exec->replica_is_used, is_used) != is_used) {
+        log_warning(is_used ? "searches go to the replica"
+                            : "the replica is away or behind: searches go to the database itself");
+    }
+}
+
+/* The replica if it has all that the database has, else the database. */
+static enum err begin_search(struct exec *exec, struct replica *replica, struct db **db)
+{
+    struct replica_goal goal;
+    struct db *copy;
+    int64_t deadline_us = clock_steady_us() + exec->options.read_timeout_ms * 1000;
+    enum err e = exec_read_begin(exec, db);
+    if (e != ERR_OK) {
+        return e;
+    }
+    e = replica_goal(&exec->replica, *db, &goal);
+    if (e != ERR_OK) {
+        exec_read_end(exec, *db);
+        return e;
+    }
+    bool is_used = replica_begin(replica, &goal, deadline_us, &copy) == ERR_OK;
+    note_replica(exec, is_used);
+    if (is_used) {
+        exec_read_end(exec, *db);
+        *db = copy;
+    }
+    return ERR_OK;
+}
+
+static enum err pool_begin(struct pool *pool, struct replica *replica, struct db **db)
+{
+    if (queue_is_stopping(&pool->works)) { /* nothing was promised yet, and a queue of hashes would */
+        return ERR_BUSY;                   /* take half a minute */
+    }
+    return replica != NULL ? begin_search(pool->exec, replica, db)
+                           : exec_read_begin(pool->exec, db);
+}
+
 static void *pool_main(void *arg)
 {
     struct pool *pool = arg;
     struct exec *exec = pool->exec;
+    bool is_for_searches = pool == &exec->pools[EXEC_SEARCHES];
+    struct replica *replica =
+        is_for_searches && exec->replica.url != NULL ? replica_new(&exec->replica) : NULL;
     if (pool->options->nice > 0) {
         priority_give_way(pool->options->nice);
     }
     struct work *work;
     while ((work = pool_take(&pool->works)) != NULL) {
         struct db *db;
-        /* Nothing was promised yet, and a queue of hashes would take half a minute. */
-        enum err e = queue_is_stopping(&pool->works) ? ERR_BUSY : exec_read_begin(exec, &db);
+        enum err e = pool_begin(pool, replica, &db);
         bool failed = e != ERR_OK;
         if (!failed) {
             db_set_deadline(db, 0);
@@ -495,6 +544,7 @@ static void *pool_main(void *arg)
         }
         work->done(work, e, failed);
     }
+    replica_free(replica);
     return NULL;
 }
 
@@ -520,6 +570,15 @@ static void pool_stop(struct pool *pool)
 }
 
 /* ------- start and stop ------- */
+
+static struct replica_options replica_of(const struct exec_options *options)
+{
+    return (struct replica_options){.url = options->replica_url,
+                                    .db = {.queries = options->queries,
+                                           .read_only = true,
+                                           .busy_timeout_ms = options->busy_timeout_ms},
+                                    .position = options->position};
+}
 
 static enum err open_connection(struct exec *exec, bool read_only, struct db **db, struct arena *a,
                                 struct str *problem)
@@ -592,6 +651,8 @@ enum err exec_new(const struct exec_options *options, struct exec **out, struct 
 {
     struct exec *exec = mem_alloc_zero(sizeof(*exec));
     exec->options = *options;
+    exec->replica = replica_of(options);
+    atomic_init(&exec->replica_is_used, true);
     enum err e = open_first(exec, a, problem);
     if (e == ERR_OK) {
         e = open_writers(exec, a, problem);
@@ -708,6 +769,9 @@ void exec_stats_get(struct exec *exec, struct exec_stats *out)
         .batches = atomic_load(&exec->batches),
         .batched = atomic_load(&exec->batched),
         .failed_batches = atomic_load(&exec->failed_batches),
+        .replica_is_used = atomic_load(&exec->replica_is_used),
+        .replica_reads = atomic_load(&exec->replica_reads),
+        .replica_missed = atomic_load(&exec->replica_missed),
     };
     for (int i = 0; i < exec->writer_count; i++) {
         out->write_queued += queue_length(&exec->writers[i].works);

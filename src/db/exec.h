@@ -52,6 +52,7 @@ struct exec_pool_options {
 
 struct exec_options {
     const char *url;
+    const char *replica_url; /* for EXEC_SEARCHES (replica.h); NULL: none */
     struct db_queries queries;
     int64_t write_queue_max;
     int64_t write_batch_max;
@@ -60,6 +61,8 @@ struct exec_options {
     int64_t read_timeout_ms;
     /* Holds a shard (store_hold_shard()): what a batch of its writer begins with. */
     enum err (*hold)(struct db *db, int shard);
+    /* How far a database has come; with replica_url only. */
+    enum err (*position)(struct db *db, struct position *out, struct uuid *life);
     /* The rest on the writers' threads; NULL: nobody. A connection for writing is new, or was lost
      * and made again: before anything else is done on it; in no transaction. It has counted the
      * shards (*db_shards()) when it is back. */
@@ -94,5 +97,8 @@ struct exec_stats {
     int64_t batches;
     int64_t batched;
     int64_t failed_batches;
+    bool replica_is_used;   /* by the last search */
+    int64_t replica_reads;  /* searches that the replica answered */
+    int64_t replica_missed; /* those that it should have, and the database itself did */
 };
 void exec_stats_get(struct exec *exec, struct exec_stats *out);

@@ -27,6 +27,7 @@ enum {
     IDLE_MAX_S = 30000000, /* the server's own limit is hours */
     CLIENT_ERRORS = 2000,  /* the library's own codes: the connection is of no use any more */
     CLIENT_ERRORS_END = 3000,
+    PLACES = 256, /* of writers, of all nodes */
 };
 
 /* Codes that mysqld_error.h of MariaDB does not have, or has under another name. */
@@ -214,6 +215,23 @@ static void disconnect(struct db *db)
     session->limit_ms = 0;
 }
 
+/* Locks of a name are nobody's to share, so there are many: a writer holds any of them, and who needs
+ * the database alone holds all. They are held as long as the connection lives. */
+static enum err claim(struct db *db)
+{
+    bool is_alone = db->options.alone;
+    int64_t is_mine = is_alone ? 1 : 0;
+    enum err e = ERR_OK;
+    for (int n = 0; n < PLACES && e == ERR_OK && (is_mine == 1) == is_alone; n++) {
+        char sql[128];
+        snprintf(sql, sizeof(sql),
+                 "SELECT GET_LOCK(CONCAT('confab/', MD5(DATABASE()), '/%d'), %" PRId64 ")", n,
+                 is_alone ? wait_s(db) : 0);
+        e = ask(db, sql, &is_mine);
+    }
+    return e == ERR_OK && is_mine != 1 ? ERR_BUSY : e;
+}
+
 static enum err connect_now(struct db *db)
 {
     struct session *session = db->prepared;
@@ -233,6 +251,9 @@ static enum err connect_now(struct db *db)
     if (e == ERR_OK && db->options.writes_steadily) {
         warn_if_unsafe(db);
     }
+    if (e == ERR_OK && (db->options.writes_steadily || db->options.alone)) {
+        e = claim(db);
+    }
     db->connections += e == ERR_OK ? 1 : 0;
     session->is_lost = e != ERR_OK; /* half set up it is of no use */
     return e;
@@ -244,12 +265,7 @@ static enum err connect_if_lost(struct db *db)
     if (!session->is_lost) {
         return ERR_OK;
     }
-    if (!backoff_is_over(&session->backoff)) {
-        return ERR_UNAVAILABLE;
-    }
-    enum err e = connect_now(db);
-    backoff_note(&session->backoff, e == ERR_OK);
-    return e;
+    return db_connect_again(db, &session->backoff, connect_now);
 }
 
 static void initialise(void)
@@ -272,7 +288,7 @@ static enum err mariadb_open(struct db *db, const char *url, struct arena *a, st
     enum err e = connect_now(db);
     if (e != ERR_OK) {
         const char *why = db->handle != NULL ? mysql_error(db->handle) : "out of memory";
-        *problem = arena_printf(a, "Cannot use the database: %s.", why);
+        *problem = db_open_problem(db, e, str_of(why), a);
     }
     return e;
 }

@@ -225,12 +225,7 @@ static enum err connect_if_lost(struct db *db)
     if (PQstatus(connection_of(db)) == CONNECTION_OK) {
         return ERR_OK;
     }
-    if (!backoff_is_over(&session->backoff)) {
-        return ERR_UNAVAILABLE;
-    }
-    enum err e = connect_now(db);
-    backoff_note(&session->backoff, e == ERR_OK);
-    return e;
+    return db_connect_again(db, &session->backoff, connect_now);
 }
 
 static enum err postgres_open(struct db *db, const char *url, struct arena *a, struct str *problem)
@@ -242,10 +237,7 @@ static enum err postgres_open(struct db *db, const char *url, struct arena *a, s
     enum err e = session->url != NULL ? connect_now(db) : ERR_INTERNAL;
     if (e != ERR_OK) {
         struct str why = str_trim(str_of(PQerrorMessage(connection_of(db))));
-        *problem = e != ERR_BUSY ? arena_printf(a, "Cannot use the database: %.*s.", STR_ARG(why))
-                   : db->options.alone
-                       ? STR("A server runs on this database: stop it first.")
-                       : STR("The database is being moved or filled by another process.");
+        *problem = db_open_problem(db, e, why, a);
     }
     return e;
 }

@@ -59,6 +59,10 @@ enum err store_session_by_token(struct db *db, struct arena *a, struct str token
 
 enum err store_session_add(struct db *db, const struct session *session, struct str token_hash)
 {
+    enum err e = store_hold(db, session->user_id, NULL);
+    if (e != ERR_OK) {
+        return e;
+    }
     return db_exec(db, Q_SESSION_ADD,
                    ARGS(V_UUID(session->id), V_UUID(session->user_id),
                         V_TEXT(str_of(session_kind_names[session->kind])), V_BLOB(token_hash),
@@ -77,8 +81,11 @@ static enum err log_revoked(struct db *db, struct uuid user_id)
 
 enum err store_session_save(struct db *db, const struct session *session)
 {
-    enum err e =
-        db_exec(db, Q_SESSION_SAVE,
+    enum err e = store_hold(db, session->user_id, NULL);
+    if (e != ERR_OK) {
+        return e;
+    }
+    e = db_exec(db, Q_SESSION_SAVE,
                 ARGS(V_UUID(session->id), V_INT(session->generation), V_TIME(session->issued_at),
                      V_TIME_OR_NULL(session->refresh_ended_at), V_TIME(session->expires_at),
                      V_TIME(session->last_used_at), V_TIME_OR_NULL(session->revoked_at)),

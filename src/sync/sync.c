@@ -48,8 +48,9 @@ struct life {
     struct position present;
     struct uuid newest; /* zero: this is the first life */
     struct str identity;
-    bool is_new;
-    bool went_back; /* it is an older copy than the one of which clients were told */
+    bool is_new;         /* by its identity */
+    bool is_another;     /* a server of another history */
+    bool is_behind_mark; /* an older copy than the one of which clients were told */
 };
 
 /* "<server>|<since>": the same server and history, the same start of it. */
@@ -65,7 +66,7 @@ static enum err identify(struct sync *sync, struct db *db, struct arena *a, stru
     out->identity = arena_printf(a, "%.*s|%.*s", STR_ARG(server), STR_ARG(since));
     out->is_new = db_is_embedded(db) || !str_eq(out->identity, known);
     /* What a server of another history lacks no position tells: the numbers may be there again. */
-    out->went_back =
+    out->is_another =
         !db_is_embedded(db) && !uuid_is_zero(out->newest) && !str_eq(str_cut(&known, '|'), server);
     return e;
 }
@@ -81,41 +82,49 @@ static enum err compare_with_mark(struct sync *sync, struct db *db, struct life 
     } else if (db_is_embedded(db)) {
         holds = uuid_is_zero(out->newest); /* a copy of the file without what stood beside it */
     }
-    out->went_back = out->went_back || !holds;
-    out->is_new = out->is_new || !holds;
+    out->is_behind_mark = !holds;
     return e;
+}
+
+static enum err recognise(struct sync *sync, struct db *db, struct arena *a, struct life *out)
+{
+    struct str known = STR("");
+    bool found = false;
+    enum err e = store_incarnation_newest(db, a, &out->newest, &known, &found);
+    return e == ERR_OK ? identify(sync, db, a, known, out) : e;
 }
 
 static enum err look(struct sync *sync, struct db *db, struct arena *a, struct life *out)
 {
-    struct str known = STR("");
-    bool found = false;
-    enum err e = store_position(db, &out->present, &out->newest);
+    enum err e = store_position(db, &out->present, NULL);
     if (e == ERR_OK) {
-        e = store_incarnation_newest(db, a, &out->newest, &known, &found);
-    }
-    if (e == ERR_OK) {
-        e = identify(sync, db, a, known, out);
+        e = recognise(sync, db, a, out);
     }
     return e == ERR_OK ? compare_with_mark(sync, db, out) : e;
 }
 
-/* A node that comes second finds that another one has registered the new life. */
+static bool went_back(const struct life *life)
+{
+    return life->is_another || life->is_behind_mark;
+}
+
+/* A node that comes second finds that another one has registered the new life. What the mark says was
+ * asked before: holding the shards raises their numbers by one, which would hide one lost commit. */
 static enum err add_life(struct sync *sync, struct db *db, struct arena *a, struct life *life)
 {
     enum err e = store_hold_all(db);
     if (e == ERR_OK) {
-        e = look(sync, db, a, life);
+        e = recognise(sync, db, a, life);
     }
-    if (e != ERR_OK || !life->is_new) {
+    if (e != ERR_OK || (!life->is_new && !life->is_behind_mark)) {
         return e;
     }
-    if (life->went_back) {
+    if (went_back(life)) {
         log_warning("the database is not as it was when clients were told of it last, an older "
                     "copy perhaps: they start afresh");
     }
     life->newest = random_uuid_v7();
-    return store_incarnation_add(db, life->newest, life->identity, life->went_back, clock_now_us());
+    return store_incarnation_add(db, life->newest, life->identity, went_back(life), clock_now_us());
 }
 
 static enum err settle_life(struct sync *sync, struct db *db, struct life *life)
@@ -127,7 +136,7 @@ static enum err settle_life(struct sync *sync, struct db *db, struct life *life)
     }
     arena_init(&a);
     e = look(sync, db, &a, life);
-    if (e == ERR_OK && life->is_new) {
+    if (e == ERR_OK && (life->is_new || life->is_behind_mark)) {
         e = add_life(sync, db, &a, life);
     }
     arena_fini(&a);
@@ -156,18 +165,18 @@ enum err sync_connected(struct db *db, void *context)
     return e;
 }
 
-enum err sync_went_back(struct sync *sync, struct db *db, bool *went_back)
+enum err sync_went_back(struct sync *sync, struct db *db, bool *is_older)
 {
     struct arena a;
     struct life life = {.is_new = false};
     arena_init(&a);
     enum err e = look(sync, db, &a, &life);
-    *went_back = life.went_back;
+    *is_older = went_back(&life);
     arena_fini(&a);
     return e;
 }
 
-enum err sync_adopt(struct sync *sync, struct db *copy, bool went_back)
+enum err sync_adopt(struct sync *sync, struct db *copy, bool is_older)
 {
     struct arena a;
     struct life life = {.is_new = false};
@@ -180,7 +189,7 @@ enum err sync_adopt(struct sync *sync, struct db *copy, bool went_back)
     bool was_served = !uuid_is_zero(life.newest);
     life.newest = random_uuid_v7();
     if (e == ERR_OK && was_served) {
-        e = store_incarnation_add(copy, life.newest, life.identity, went_back, clock_now_us());
+        e = store_incarnation_add(copy, life.newest, life.identity, is_older, clock_now_us());
     }
     arena_fini(&a);
     if (e != ERR_OK) {

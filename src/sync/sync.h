@@ -16,10 +16,10 @@ enum err sync_open(struct sync *sync, struct str file, const char *mark_path) CH
 enum err sync_connected(struct db *db, void *sync) CHECKED;
 /* For a database that is copied while no server runs. Would one that starts on it find that it is an
  * older copy than the one of which clients were told? */
-enum err sync_went_back(struct sync *sync, struct db *db, bool *went_back) CHECKED;
+enum err sync_went_back(struct sync *sync, struct db *db, bool *is_older) CHECKED;
 /* Registers a life of a copy that has the incarnations of the other one: its clients go on in it, unless
  * they could not have gone on there. Begins and ends a transaction. */
-enum err sync_adopt(struct sync *sync, struct db *copy, bool went_back) CHECKED;
+enum err sync_adopt(struct sync *sync, struct db *copy, bool is_older) CHECKED;
 /* Starts the hub at the position that the first of those calls found, and the tailer that feeds it. */
 void sync_start(struct sync *sync, struct exec *exec, struct hub *hub);
 /* A commit was made: for exec_options.committed. Any thread; never waits. */

@@ -34,6 +34,8 @@ describe('a bad setting stops the start with one sentence', () => {
         ['PORT', '70000'],
         ['PORT', '-1'],
         ['DATABASE_URL', 'oracle://x/y'],
+        ['DATABASE_REPLICA_URL', 'mysql://x/y'],
+        ['DATABASE_REPLICA_URL', 'postgres://x/y'], // of what is no PostgreSQL
         ['THROTTLE_LOGIN', 'often'],
         ['THROTTLE_USER', '5/'],
         ['AUTH_BASIC', 'perhaps'],

@@ -1,4 +1,4 @@
-// confab import-django: a database as Django makes it, on both engines, into both.
+// confab import-django: a database as Django makes it, from any engine into any.
 import assert from 'node:assert/strict';
 import { createHash, pbkdf2Sync } from 'node:crypto';
 import fs from 'node:fs';
@@ -15,7 +15,7 @@ before(() => {
 after(() => databases?.stop());
 
 const SCHEMA = fs.readFileSync(new URL('../lib/django.sql', import.meta.url), 'utf8');
-// What Django's other backend has for the same fields.
+// What Django's other backends have for the same fields.
 const ON_POSTGRES = [
     [/"id" integer NOT NULL PRIMARY KEY AUTOINCREMENT/g, '"id" bigserial NOT NULL PRIMARY KEY'],
     [/char\(32\)/g, 'uuid'],
@@ -23,10 +23,20 @@ const ON_POSTGRES = [
     [/\bbool\b/g, 'boolean'],
 ];
 
-const isFile = (database) => database.url.startsWith('sqlite');
+const ON_MYSQL = [
+    [/^/, 'ALTER DATABASE CHARACTER SET utf8mb4;\n'],
+    [/"id" integer NOT NULL PRIMARY KEY AUTOINCREMENT/g, '"id" bigint AUTO_INCREMENT NOT NULL PRIMARY KEY'],
+    [/\bdatetime\b/g, 'datetime(6)'],
+    [/\btext\b/g, 'longtext'],
+    [/ DEFERRABLE INITIALLY DEFERRED/g, ''],
+    [/"[a-z_]{40,}_([0-9a-f]{8}(_uniq)?)"/g, '"chats_conversation_part_$1"'],
+];
+const WORDS = { sqlite: [], postgres: ON_POSTGRES, mysql: ON_MYSQL };
+
+const engineOf = (database) => database.url.split(':')[0];
 
 function schemaFor(database) {
-    const words = isFile(database) ? [] : ON_POSTGRES;
+    const words = WORDS[engineOf(database)];
     return words.reduce((text, [from, to]) => text.replace(from, to), SCHEMA);
 }
 
@@ -46,7 +56,7 @@ class Old {
     constructor(database) {
         this.database = database;
         this.text = [schemaFor(database)];
-        this.bool = (value) => (isFile(database) ? (value ? 1 : 0) : value);
+        this.bool = (value) => (engineOf(database) === 'sqlite' ? Number(value) : value);
     }
 
     row(table, fields) {
@@ -130,6 +140,9 @@ const PAIRS = [
     ['sqlite', 'postgres'],
     ['postgres', 'sqlite'],
     ['postgres', 'postgres'],
+    ['mariadb', 'postgres'],
+    ['sqlite', 'mariadb'],
+    ['mariadb', 'mariadb'],
 ];
 
 for (const [engine, into] of PAIRS) {

@@ -65,6 +65,8 @@ async function assertServes(server, c) {
 for (const [engine, other] of [
     ['sqlite', 'postgres'],
     ['postgres', 'sqlite'],
+    ['sqlite', 'mariadb'],
+    ['mariadb', 'sqlite'],
 ]) {
     test(`${engine} to ${other}: the same rows, and clients start afresh`, async () => {
         const [from, to] = [databases.make(engine), databases.make(other)];
@@ -94,9 +96,14 @@ for (const [engine, other] of [
     });
 }
 
-for (const engine of ['sqlite', 'postgres']) {
-    test(`${engine} to ${engine}: clients go on from their cursors`, async () => {
-        const [from, to] = [databases.make(engine), databases.make(engine)];
+for (const [engine, other] of [
+    ['sqlite', 'sqlite'],
+    ['postgres', 'postgres'],
+    ['postgres', 'mariadb'],
+    ['mariadb', 'postgres'],
+]) {
+    test(`${engine} to ${other}: clients go on from their cursors`, async () => {
+        const [from, to] = [databases.make(engine), databases.make(other)];
         let server = await serve(from);
         const c = await fill(server);
         const cursor = await cursorOf(c.member);
@@ -169,7 +176,7 @@ async function breakOff(from, to) {
 }
 
 describe('broken off', () => {
-    for (const engine of ['sqlite', 'postgres']) {
+    for (const engine of ['sqlite', 'postgres', 'mariadb']) {
         test(`sqlite to ${engine}: it is nobody's database until it is whole`, async () => {
             const [from, to] = [databases.make('sqlite'), databases.make(engine)];
             await good(from, DEMO);
@@ -202,7 +209,7 @@ describe('broken off', () => {
 
 describe('refused', () => {
     test('a server runs on either', async () => {
-        for (const engine of ['sqlite', 'postgres']) {
+        for (const engine of ['sqlite', 'postgres', 'mariadb']) {
             const [busy, free] = [databases.make(engine), databases.make('sqlite')];
             await good(free, ['migrate']);
             const server = await serve(busy);

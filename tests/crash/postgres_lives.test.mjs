@@ -24,8 +24,14 @@ after(async () => {
     cluster?.stop();
 });
 
-const untilReady = () =>
-    eventually(() => anonymous(server).get('/ready/'), (res) => res.status === 200, 'ready', 1000);
+// By then every connection has tried again, however often it had tried in vain.
+const BACKOFF_MS = 3100;
+
+async function untilReady() {
+    const ready = (res) => res.status === 200;
+    await eventually(() => anonymous(server).get('/ready/'), ready, 'ready', 1000);
+    await sleep(BACKOFF_MS);
+}
 
 async function scene() {
     const [owner, member] = [await register(server), await register(server)];

@@ -1,9 +1,10 @@
-// Databases of both engines for the commands that read and fill them, and what is in them in words that
+// Databases of all engines for the commands that read and fill them, and what is in them in words that
 // do not depend on the engine. Nothing of Confab is used to look.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 
+import { Cluster as MariaDb } from './mariadb.mjs';
 import { Cluster } from './postgres.mjs';
 import { Server, removeDir, runCli, tempDir } from './server.mjs';
 
@@ -90,8 +91,60 @@ class Database {
     }
 }
 
-// A cluster for the whole file, and databases in it and beside it, each with a folder of its own. The
-// caller stops it.
+const AS_MARIADB_TEXT = {
+    binary: (c) => `lower(hex("${c}"))`,
+    datetime: (c) => `timestampdiff(MICROSECOND, '1970-01-01', "${c}")`,
+};
+
+class MariaDbDatabase {
+    constructor(cluster, name) {
+        this.dir = tempDir();
+        this.cluster = cluster;
+        this.name = name;
+        this.url = cluster.engine.url(name);
+        cluster.engine.make(name);
+    }
+
+    sql(text) {
+        const [program, ...args] = this.cluster.engine.shell(this.name);
+        const modes = "SET NAMES utf8mb4; SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES';";
+        return must(program, [...args, '-r', '--default-character-set=utf8mb4'], `${modes}${text};\n`)
+            .replaceAll('\t', '|')
+            .trim();
+    }
+
+    tables() {
+        const text =
+            'SELECT table_name FROM information_schema.tables WHERE table_schema = database() ' +
+            'ORDER BY CAST(table_name AS BINARY)';
+        return this.sql(text).split('\n');
+    }
+
+    // Keys are bytes there, which are text but for the column of 32 bytes.
+    rows(table) {
+        const columns = this.sql(
+            'SELECT column_name, data_type, character_maximum_length FROM information_schema.columns ' +
+                `WHERE table_schema = database() AND table_name = '${table}' ` +
+                'ORDER BY CAST(column_name AS BINARY)',
+        );
+        const texts = columns.split('\n').map((line) => {
+            const [name, type, length] = line.split('|');
+            const kind = type === 'varbinary' && length === '32' ? 'binary' : type;
+            const text = AS_MARIADB_TEXT[kind]?.(name) ?? `"${name}"`;
+            return `convert(${text} USING utf8mb4)`;
+        });
+        // Not JSON_ARRAYAGG: it is cut at group_concat_max_len.
+        const rows = this.sql(`SELECT json_array(${texts}) FROM "${table}"`);
+        return rows.split('\n').filter(Boolean).map((row) => JSON.stringify(JSON.parse(row))).sort();
+    }
+
+    drop() {
+        removeDir(this.dir);
+    }
+}
+
+// A cluster for the whole file, and databases in it and beside it, each with a folder of its own; one of
+// MariaDB once it is wanted. The caller stops it.
 export class Databases {
     made = [];
 
@@ -102,14 +155,23 @@ export class Databases {
 
     make(engine) {
         const name = `db${this.made.length}`;
-        const one = engine === 'sqlite' ? new File(name) : new Database(this.cluster, name);
+        const one =
+            engine === 'sqlite' ? new File(name)
+            : engine === 'mariadb' ? new MariaDbDatabase(this.startMariaDb(), name)
+            : new Database(this.cluster, name);
         this.made.push(one);
         return one;
+    }
+
+    startMariaDb() {
+        this.mariadb ??= new MariaDb().start();
+        return this.mariadb;
     }
 
     stop() {
         for (const one of this.made) one.drop();
         this.cluster.stop();
+        this.mariadb?.stop();
     }
 }
 

@@ -23,7 +23,9 @@ function findPrograms() {
 
 export class Cluster {
     // `isSafe`: commits are flushed, as they are in production; what does not die needs it not.
-    constructor({ isSafe = false } = {}) {
+    // `of`: what a replica follows.
+    constructor({ isSafe = false, of = null } = {}) {
+        this.of = of;
         this.programs = findPrograms();
         this.folder = tempDir('confab-pg-');
         this.engine = postgresIn(this.folder);
@@ -36,6 +38,10 @@ export class Cluster {
             'max_connections=300',
             `fsync=${isSafe ? 'on' : 'off'}`,
         ];
+        this.fill();
+    }
+
+    fill() {
         const wishes = ['--encoding=UTF8', '--locale=C.UTF-8', '--auth=trust', '--no-sync'];
         this.run('initdb', '-D', this.data, '--username=confab', ...wishes);
     }
@@ -115,6 +121,11 @@ export class Cluster {
         this.must(['cp', '-a', `${this.data}.kept`, this.data]);
     }
 
+    // A cluster that follows this one, which runs. The caller stops it.
+    replica() {
+        return new Replica(this);
+    }
+
     stop() {
         try {
             this.run('pg_ctl', '-D', this.data, '-m', 'immediate', 'stop');
@@ -122,6 +133,17 @@ export class Cluster {
             // it was not running
         }
         removeDir(this.folder);
+    }
+}
+
+class Replica extends Cluster {
+    constructor(primary) {
+        super({ of: primary });
+    }
+
+    fill() {
+        const source = ['-h', this.of.folder, '-U', 'confab'];
+        this.run('pg_basebackup', ...source, '-D', this.data, '-R', '-c', 'fast', '--no-sync');
     }
 }
 

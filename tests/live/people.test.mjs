@@ -190,7 +190,7 @@ describe('presence', { concurrency: 4 }, () => {
         subscribe(mine, other);
         const first = await mine.get(state(other, 'offline'));
         assert.deepEqual(Object.keys(first).sort(), ['last_seen', 'state', 'type', 'user_id']);
-        const { user } = await mine.get('user');
+        const { user } = await mine.get({ type: 'user', user: { id: other.id } }); // not mine
         contains(user, { id: other.id, username: other.username, deleted: false });
         assert.equal(user.email, undefined);
 
