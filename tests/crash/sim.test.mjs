@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { simulate } from '../lib/sim/run.mjs';
 import { readSettings } from '../lib/sim/settings.mjs';
 
-const SMALL = { SIM_KILLS: '10', SIM_SENDS: '800', SIM_PHASES: '2' };
+const SMALL = { SIM_KILLS: '8', SIM_SENDS: '600', SIM_PHASES: '2' };
 
 const FORMS = {
     'SQLite': {},

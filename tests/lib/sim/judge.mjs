@@ -97,9 +97,15 @@ function compareStored(before, after, verdict) {
     const living = (stored, rows) =>
         rows.filter((row) => stored.talkById.get(row.talk ?? row.id)?.deleted_at === null);
     for (const name of ['talks', 'members', 'messages']) {
-        const [one, other] = [before, after].map((stored) => living(stored, stored[name]));
-        if (JSON.stringify(one) !== JSON.stringify(other))
-            verdict.add('lost', `${name} differ after the server was stopped`);
+        const [one, other] = [before, after].map((stored) =>
+            living(stored, stored[name]).map((row) => JSON.stringify(row)),
+        );
+        const at = one.findIndex((row, n) => row !== other[n]);
+        if (at >= 0 || one.length !== other.length)
+            verdict.add(
+                'lost',
+                `${name} differ after the servers were stopped: ${one[at]}, now ${other[at]}`,
+            );
     }
 }
 
