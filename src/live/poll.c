@@ -14,12 +14,12 @@ struct poll {
     bool gets_page; /* from the database, whatever the ring has */
 };
 
-/* Is there more to be had at once? Not behind the last page of a round: what has changed meanwhile is
- * news for the next poll. */
+/* Is there more to be had at once? Also behind the last page of a round of several: only what is read
+ * in one snapshot is all that the client was told before, and he who misses any of it then takes the
+ * database for one that has gone back. */
 static bool has_more(const struct live_client *client)
 {
-    const struct catchup *catchup = client->catchup;
-    return client->state == CLIENT_PULLING && (catchup->from.paging || catchup->no_ring);
+    return client->state == CLIENT_PULLING;
 }
 
 /* All that is queued, and where it goes on from there. */

@@ -80,25 +80,24 @@ export class Cluster {
         if (end.code !== 0) throw new Error(`PostgreSQL does not start: ${end.stdout}${end.stderr}`);
     }
 
-    // All its processes at once, as in a power cut.
+    // All its processes at once, as in a power cut. It is stopped first, or else a process that it makes
+    // meanwhile would live on, and write into the files of the next one.
     kill() {
         const file = path.join(this.data, 'postmaster.pid');
         const pid = Number(fs.readFileSync(file, 'utf8').split('\n')[0]);
+        process.kill(pid, 'SIGSTOP');
         const children = spawnSync('pgrep', ['-P', `${pid}`], { encoding: 'utf8' }).stdout;
-        for (const one of [pid, ...children.trim().split('\n').map(Number)]) {
-            try {
-                process.kill(one, 'SIGKILL');
-            } catch {
-                // it went with its parent
-            }
-        }
-        for (let tries = 0; this.isAlive(pid) && tries < 500; tries++) this.must(['sleep', '0.01']);
+        const all = [pid, ...(children.match(/\d+/g) ?? []).map(Number)];
+        for (const one of all) this.signal(one, 'SIGKILL');
+        for (let tries = 0; all.some((one) => this.signal(one, 0)) && tries < 500; tries++)
+            this.must(['sleep', '0.01']);
         fs.rmSync(file, { force: true });
     }
 
-    isAlive(pid) {
+    // False: there is no such process.
+    signal(pid, name) {
         try {
-            process.kill(pid, 0);
+            process.kill(pid, name);
             return true;
         } catch {
             return false;
