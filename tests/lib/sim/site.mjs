@@ -91,6 +91,15 @@ const ENGINES = {
             'SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() ' +
             "AND backend_type = 'client backend' AND pid <> pg_backend_pid();",
         raw: [],
+        // Every table, and every B-tree against its table; an error names what is broken.
+        check:
+            'SET client_min_messages TO warning; CREATE EXTENSION IF NOT EXISTS amcheck;' +
+            'SELECT relname, msg FROM pg_class c, LATERAL verify_heapam(c.oid) ' +
+            "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace;" +
+            'WITH trees AS MATERIALIZED (SELECT c.oid, relname FROM pg_class c ' +
+            "JOIN pg_am a ON a.oid = relam WHERE relkind = 'i' AND amname = 'btree' " +
+            "AND relnamespace = 'public'::regnamespace) " +
+            'SELECT relname FROM trees WHERE bt_index_check(oid, true) IS NULL;',
     },
     mariadb: {
         Cluster: MariaDB,
@@ -98,6 +107,10 @@ const ENGINES = {
             'SELECT count(*) FROM information_schema.processlist ' +
             'WHERE db = database() AND id <> connection_id();',
         raw: ['-r'], // or else it escapes what is escaped
+        check:
+            "SET @check = (SELECT concat('CHECK TABLE ', group_concat(table_name), ' EXTENDED') " +
+            'FROM information_schema.tables WHERE table_schema = database());' +
+            'EXECUTE IMMEDIATE @check;',
     },
 };
 
@@ -172,13 +185,22 @@ class ClusterSite extends Site {
         return database.readRowsBy(this.shell, this.settings.engine);
     }
 
+    // Of what the engine says of its tables and indexes, all that is no praise.
+    async check() {
+        const text = await database
+            .runScript(this.shell, this.engine.check)
+            .catch((error) => error.message);
+        const wrong = text.split('\n').filter((line) => line && !line.endsWith('\tstatus\tOK'));
+        return wrong.join('; ') || 'ok';
+    }
+
     // Half of the times after a crash.
     async readStopped() {
         if (this.choose.chance(0.5)) {
             this.killDatabase();
             await this.startDatabase();
         }
-        return { integrity: 'ok', stored: await this.read() };
+        return { integrity: await this.check(), stored: await this.read() };
     }
 
     // A copy of the files of a server that is halted.
