@@ -1,7 +1,6 @@
 // The simulator's short forms (tests/lib/sim): clients over all three transports, connections cut,
 // requests doubled, servers and what they rest on killed, a backup restored; then the database and all
 // clients are compared. SIM_SEED repeats its choices. The long form is `make crash`.
-import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { simulate } from '../lib/sim/run.mjs';
@@ -24,6 +23,9 @@ for (const [name, env] of Object.entries(FORMS)) {
     test(`${name}: lost 0, doubled 0, divergent 0`, { timeout: 900_000 }, async (t) => {
         const settings = readSettings('short', { ...process.env, ...env });
         const { isGood, differences } = await simulate(settings, (line) => t.diagnostic(line));
-        assert.ok(isGood, `SIM_SEED=${settings.seed}\n${differences.join('\n')}`);
+        if (isGood) return;
+        const error = new Error([...differences, `SIM_SEED=${settings.seed}`].join('\n'));
+        error.stack = error.message; // where it is thrown says nothing
+        throw error;
     });
 }

@@ -10,9 +10,10 @@ import {
 } from './oracle.mjs';
 import { Verdict } from './verdict.mjs';
 
-const QUIET_MS = 60_000;
+const QUIET_MS = 60_000; // without progress
 const LOOK_MS = 100;
-const READ_AGAIN = 20; // looks
+const LOOKS = 20; // before the database is read again
+const STEADY_MS = 500;
 const READ_TRIES = 3;
 
 // Nobody acts any more, everything that was sent has its answer, everybody is connected.
@@ -20,11 +21,13 @@ export async function settle(world) {
     world.isCalm = true;
     world.letActorsWait();
     for (const device of world.devices) device.comeBack();
-    if (!(await world.until(() => world.acting === 0, QUIET_MS)))
+    const { tally } = world;
+    const progress = () => tally.attempts + tally.frames;
+    if (!(await world.until(() => world.acting === 0, QUIET_MS, progress)))
         world.fault(`${world.acting} actions do not end`);
     for (const device of world.devices) device.comeBack();
     const libraries = world.devices.filter((device) => device.isLibrary);
-    await world.until(() => libraries.every((one) => one.isIdle), QUIET_MS);
+    await world.until(() => libraries.every((one) => one.isIdle), QUIET_MS, progress);
     for (const one of libraries.filter((device) => !device.isIdle)) world.fault(one.describe());
     // half of them converge live, half by catching up once more
     for (const device of world.devices) if (world.choose.chance(0.5)) device.connectAgain();
@@ -47,27 +50,44 @@ function complaintsOf(device, stored) {
     return found;
 }
 
-// Until all agree, or for so long. Returns the database as it was read last.
-export async function converge(world, verdict) {
-    let stored = await world.site.read();
+async function findDissent(world, stored) {
     let left = world.devices;
-    const end = Date.now() + world.settings.convergeMs;
-    for (let looks = 1; left.length > 0 && Date.now() < end; looks++) {
+    for (let looks = LOOKS; left.length > 0 && looks > 0; looks--) {
+        if (looks < LOOKS) await sleep(LOOK_MS);
         left = left.filter((device) => compareClient(viewOf(device), stored).length > 0);
-        if (left.length === 0) break;
-        await sleep(LOOK_MS);
-        // a read position that a library still had to tell
-        if (looks % READ_AGAIN === 0) {
-            stored = await world.site.read();
-            left = world.devices;
-        }
+    }
+    return left;
+}
+
+// Said over a socket and not answered, as read positions are, it may be stored a moment later.
+async function isSteady(world, stored) {
+    await sleep(STEADY_MS);
+    return findChanges(stored, await world.site.read()).length === 0;
+}
+
+// Until all agree with what is stored and nothing more comes, or for so long without progress. Returns
+// the database as it was read last.
+export async function converge(world, verdict) {
+    const { devices, settings, site, tally } = world;
+    let stored, left, isWell;
+    const look = async () => {
+        stored = await site.read();
+        left = await findDissent(world, stored);
+        isWell = left.length === 0 && (await isSteady(world, stored));
+    };
+    await look();
+    let seen = tally.frames;
+    for (let end = Date.now() + settings.convergeMs; !isWell && Date.now() < end;) {
+        await look();
+        if (tally.frames !== seen) end = Date.now() + settings.convergeMs;
+        seen = tally.frames;
     }
     for (const device of left) {
         const differences = compareClient(viewOf(device), stored);
         if (differences.length > 0) differences.unshift(device.describe());
         verdict.addAll('divergent', differences);
     }
-    for (const device of world.devices) verdict.addAll('divergent', complaintsOf(device, stored));
+    for (const device of devices) verdict.addAll('divergent', complaintsOf(device, stored));
     return stored;
 }
 
@@ -92,27 +112,27 @@ export async function askLists(world, stored, verdict) {
     }
 }
 
-// What was stored before the server went must be there afterwards.
-function compareStored(before, after, verdict) {
-    const living = (stored, rows) =>
-        rows.filter((row) => stored.talkById.get(row.talk ?? row.id)?.deleted_at === null);
+// The first row of each table that is not as it was, of conversations that live.
+function findChanges(before, after) {
+    const found = [];
     for (const name of ['talks', 'members', 'messages']) {
         const [one, other] = [before, after].map((stored) =>
-            living(stored, stored[name]).map((row) => JSON.stringify(row)),
+            stored[name]
+                .filter((row) => stored.talkById.get(row.talk ?? row.id)?.deleted_at === null)
+                .map((row) => JSON.stringify(row)),
         );
         const at = one.findIndex((row, n) => row !== other[n]);
         if (at >= 0 || one.length !== other.length)
-            verdict.add(
-                'lost',
-                `${name} differ after the servers were stopped: ${one[at]}, now ${other[at]}`,
-            );
+            found.push(`${name} differ: ${one[at]}, now ${other[at]} (${one.length}, ${other.length})`);
     }
+    return found;
 }
 
 async function judgeStopped(world, before, verdict) {
     const { stored, integrity } = await world.site.readStopped();
     if (integrity !== 'ok') verdict.add('unsound', `integrity: ${integrity.slice(0, 300)}`);
-    compareStored(before, stored, verdict);
+    // what was stored before the servers went must be there afterwards
+    verdict.addAll('lost', findChanges(before, stored));
     judgeStored(stored, verdict);
     judgeLedger(world.ledger, stored, verdict);
     judgeMembers(world.watch, stored, verdict);

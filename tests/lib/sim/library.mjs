@@ -171,14 +171,18 @@ export class LibraryDevice extends Device {
         this.rest.close();
     }
 
+    // Nothing is left that it will still tell the server.
     get isIdle() {
-        return !this.isAway && this.client.pending().every((item) => item.state === 'failed');
+        const { marks } = this.client;
+        const isSent = this.client.pending().every((item) => item.state === 'failed');
+        return !this.isAway && isSent && marks.size === 0;
     }
 
     describe() {
-        const { state, transport } = this.client;
+        const { marks, state, transport } = this.client;
         const items = this.client.pending().map((item) => [item.state, item.attempts]);
-        return `${this.name}: ${state}, ${transport}, outbox ${JSON.stringify(items)}`;
+        const left = `outbox ${JSON.stringify(items)}, marks ${JSON.stringify([...marks])}`;
+        return `${this.name}: ${state}, ${transport}, ${left}`;
     }
 }
 

@@ -12,12 +12,12 @@ const COMMON = {
     doubles: 0.06, // sends that are made twice at once
     floods: 0.004, // of all bursts
     restoreEach: 3, // phases; the others have none
-    convergeMs: 60_000, // the most that clients may need to agree
+    convergeMs: 60_000, // the most that clients may need to agree, without being told anything
 };
 
 const SHORT = {
-    kills: 24,
-    sends: 2400,
+    kills: 15,
+    sends: 1200,
     phases: 3,
     users: 14,
     devices: 24,

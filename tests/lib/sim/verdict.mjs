@@ -1,6 +1,13 @@
 // What the oracle found: how many of each kind, and the first few of them in words.
 export const KINDS = ['lost', 'doubled', 'divergent', 'leaked', 'unsound'];
-const SHOWN = 12;
+const SHOWN = 10;
+const SHOWN_MAX = 800; // characters of each
+
+// The end of a server's log says as much as its beginning.
+const clip = (text) =>
+    text.length <= SHOWN_MAX
+        ? text
+        : `${text.slice(0, SHOWN_MAX / 2)} ... ${text.slice(-SHOWN_MAX / 2)}`;
 
 export class Verdict {
     counts = Object.fromEntries(KINDS.map((kind) => [kind, 0]));
@@ -8,7 +15,7 @@ export class Verdict {
 
     add(kind, text) {
         this.counts[kind]++;
-        if (this.shown.length < SHOWN) this.shown.push(`${kind}: ${text}`);
+        if (this.shown.length < SHOWN) this.shown.push(`${kind}: ${clip(text)}`);
     }
 
     addAll(kind, texts) {

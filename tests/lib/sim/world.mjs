@@ -161,12 +161,14 @@ export class World {
 
     // --- waiting ---
 
-    // False: it was not so in time.
-    async until(isSo, ms) {
-        const end = Date.now() + ms;
-        while (!isSo()) {
-            if (Date.now() > end) return false;
-            await sleep(5);
+    // False: it was not so in time. While `progress()` changes time begins anew, since a machine may be
+    // slow.
+    async until(isSo, ms, progress = () => 0) {
+        let end = Date.now() + ms;
+        for (let seen = progress(); !isSo(); await sleep(5)) {
+            if (progress() !== seen) end = Date.now() + ms;
+            else if (Date.now() > end) return false;
+            seen = progress();
         }
         return true;
     }
