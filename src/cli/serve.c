@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "api/realtime.h"
@@ -28,7 +29,9 @@ enum {
     FILES_PER_THREAD = 8,
     LIVE_THREADS_DEFAULT_MAX = 4,
     HASH_NICE = 15,
-    PAGE_QUEUE_MAX = 1024
+    PAGE_QUEUE_MAX = 1024,
+    MIGRATION_WAIT_MS = 60000,
+    MIGRATION_STEP_MS = 100
 };
 
 /* The settings that depend on the machine, as they are in force. */
@@ -65,6 +68,22 @@ static enum err migrate(struct cli *cli, struct str *problem)
         e = migrate_to(db, &all, all.count, log_step, cli->arena, problem);
     }
     db_close(db);
+    return e;
+}
+
+/* Another node that starts may be migrating: that takes its time. Signals wait until it is over, so
+ * one that has come ends the waiting. */
+static enum err migrate_in_turn(struct cli *cli, struct str *problem)
+{
+    const struct timespec step = {.tv_nsec = MIGRATION_STEP_MS * 1000000L};
+    int64_t until_us = clock_steady_us() + MIGRATION_WAIT_MS * INT64_C(1000);
+    sigset_t waiting;
+    enum err e = migrate(cli, problem);
+    while (e == ERR_BUSY && clock_steady_us() < until_us && sigpending(&waiting) == 0 &&
+           !sigismember(&waiting, SIGTERM) && !sigismember(&waiting, SIGINT)) {
+        (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &step, NULL);
+        e = migrate(cli, problem);
+    }
     return e;
 }
 
@@ -318,7 +337,7 @@ static enum err start(struct cli *cli, struct app *app, struct str *problem)
     set_limits(app, secret_key);
     app->throttle = throttle_new(secret_key);
     make_bus(app);
-    enum err e = migrate(cli, problem);
+    enum err e = migrate_in_turn(cli, problem);
     if (e == ERR_OK) {
         e = start_executor(cli, app, problem);
     }

@@ -19,6 +19,7 @@ export const postgresIn = (folder) => ({
     url: (name) => `postgres://confab@/${name}?host=${folder}`,
     shell: (name) => ['psql', '-XAtq', '-h', folder, '-U', 'confab', name],
     id: (id) => `'${id}'`,
+    migrating: 'SELECT pg_advisory_lock(7165063301)', // what who migrates begins with
 });
 
 const MARIADB_PASSWORD = 'a/b:c@d'; // to be encoded in a URL
@@ -49,6 +50,7 @@ export function mariadbIn(folder) {
         },
         shell: (name) => [...root, name],
         id: (id) => `x'${id.replaceAll('-', '')}'`,
+        migrating: "SELECT GET_LOCK(CONCAT('confab/', MD5(DATABASE())), 0)",
     };
 }
 

@@ -2,6 +2,7 @@
 // acknowledged message is stored once, the numbers stay dense, sockets stay open and are told
 // everything, and all goes on by itself.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
@@ -84,5 +85,24 @@ export function testEngine(Cluster) {
         await socket.until(() => toldBy(socket).size === stored.length, 'it was told each');
         assert.equal(socket.closed, null, 'and it stayed open');
         await socket.close();
+    });
+
+    test('a server that starts while another migrates waits for it', async (t) => {
+        cluster.engine.make('waits');
+        const [program, ...args] = cluster.engine.shell('waits');
+        const other = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+        const ended = new Promise((resolve) => other.once('close', resolve));
+        other.stdin.write(`${cluster.engine.migrating};SELECT 'it holds it';\n`);
+        for await (const part of other.stdout) if (`${part}`.includes('it holds it')) break;
+        const env = { DATABASE_URL: cluster.engine.url('waits'), DB_BUSY_TIMEOUT_MS: '200' };
+        const late = new Server({ env });
+        t.after(() => late.stop());
+        const started = late.start();
+        await sleep(1500);
+        assert.equal(await late.healthy(), false, 'not yet');
+        other.kill();
+        await ended;
+        await started;
+        await register(late);
     });
 }
