@@ -19,9 +19,12 @@ check:
 unit:
 	@scripts/run-tests.py unit-gcc unit-clang
 
-# The long form of the simulator: >= 200 kills, >= 100,000 sends (tests/lib/sim/README.md).
+# The long form of the simulator, on SQLite and on PostgreSQL with two nodes: >= 200 kills, >= 100,000
+# sends each (tests/lib/sim/README.md).
 crash: all
 	@CONFAB_BIN=build/confab node tests/crash/sim.mjs
+	@CONFAB_BIN=build/confab SIM_ENGINE=postgres SIM_NODES=2 SIM_REDIS=1 SIM_SECONDS=3600 \
+		node tests/crash/sim.mjs
 
 tsan:
 	@scripts/run-tests.py tsan
