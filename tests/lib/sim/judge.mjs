@@ -46,7 +46,7 @@ function complaintsOf(device, stored) {
     const name = account.first_name || account.username;
     const known = device.model.profile?.full_name;
     if (known !== undefined && known !== name)
-        found.push(`${device.name}: calls itself "${known}", stored "${name}"`);
+        found.push(`${device.describe()}: calls itself "${known}", stored "${name}"`);
     return found;
 }
 
