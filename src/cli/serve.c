@@ -296,21 +296,10 @@ static void wait_for_signal(const sigset_t *signals)
     log_info("stopping signal=%s", strsignal(caught));
 }
 
-static bool check_replica(const struct conf *conf, struct str *problem)
-{
-    struct str url = conf->database_path == NULL ? str_of(conf->database_url) : STR("");
-    if (conf->database_replica_url[0] == '\0' || str_starts(url, STR("postgres"))) {
-        return true;
-    }
-    *problem = STR("DATABASE_REPLICA_URL is set, but the database is not PostgreSQL: only that has "
-                   "a replica here. Leave it empty.");
-    return false;
-}
-
 static enum err start(struct cli *cli, struct app *app, struct str *problem)
 {
     struct str secret_key;
-    if (!check_replica(cli->conf, problem) || !cli_data_dir(cli, problem) ||
+    if (!cli_replica_fits(cli->conf, problem) || !cli_data_dir(cli, problem) ||
         !cli_secret_key(cli, &secret_key, problem)) {
         return ERR_UNAVAILABLE;
     }
