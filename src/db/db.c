@@ -100,6 +100,18 @@ enum err db_begin_read(struct db *db)
     return db->driver->begin(db, false);
 }
 
+enum err db_begin_read_again(struct db *db)
+{
+    bool is_inside = db_in_transaction(db);
+    if (is_inside && db->driver->begin_again != NULL) {
+        return db->driver->begin_again(db);
+    }
+    if (is_inside && db_commit(db) != ERR_OK) {
+        db_rollback(db);
+    }
+    return db_begin_read(db);
+}
+
 enum err db_begin_write(struct db *db)
 {
     enum err e = db->driver->begin(db, true);

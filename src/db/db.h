@@ -82,6 +82,9 @@ enum err db_prepare_all(struct db *db) CHECKED;
 
 /* Transactions. A failed commit is rolled back, unless it says ERR_OUTCOME_UNKNOWN. */
 enum err db_begin_read(struct db *db) CHECKED;
+/* The same where a transaction that reads may be under way: it ends, for a new snapshot. On a database
+ * server that costs less than its end and a beginning. */
+enum err db_begin_read_again(struct db *db) CHECKED;
 enum err db_begin_write(struct db *db) CHECKED;
 enum err db_commit(struct db *db) CHECKED;
 void db_rollback(struct db *db);

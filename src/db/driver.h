@@ -30,6 +30,7 @@ struct db_driver {
     struct str (*get_bytes)(struct db_rows *rows, int column);
     int64_t (*changed)(struct db *db);
     enum err (*begin)(struct db *db, bool for_writing);
+    enum err (*begin_again)(struct db *db); /* db_begin_read_again(); NULL: commit and begin */
     enum err (*commit)(struct db *db);
     void (*rollback)(struct db *db);
     int64_t (*total_changes)(struct db *db);

@@ -230,12 +230,14 @@ static bool pool_put(struct queue *q, struct work *work, struct work **displaced
     return room;
 }
 
-/* NULL: stopped, and nothing is left. */
-static struct work *pool_take(struct queue *q)
+/* NULL: nothing is there, and with `waits` it is stopped. */
+static struct work *pool_take(struct queue *q, bool waits)
 {
     struct work *taken = NULL;
     pthread_mutex_lock(&q->lock);
-    wait_filled(q);
+    if (waits) {
+        wait_filled(q);
+    }
     if (q->first != NULL) {
         taken = unlink_work(q, find_foremost(q));
         q->taken_order = taken->order;
@@ -513,6 +515,7 @@ static enum err begin_search(struct exec *exec, struct replica *replica, struct 
     return ERR_OK;
 }
 
+/* *db: the snapshot that was read last, or NULL; then that for the next work. */
 static enum err pool_begin(struct pool *pool, struct replica *replica, struct db **db)
 {
     if (queue_is_stopping(&pool->works)) { /* nothing was promised yet, and a queue of hashes would */
@@ -522,25 +525,47 @@ static enum err pool_begin(struct pool *pool, struct replica *replica, struct db
                            : exec_read_begin(pool->exec, db);
 }
 
+static void pool_end(struct pool *pool, struct db **db)
+{
+    if (*db != NULL) {
+        exec_read_end(pool->exec, *db);
+    }
+    *db = NULL;
+}
+
+/* A snapshot that was read ends with the beginning of the next one, unless nothing waits. */
+static struct work *next_work(struct pool *pool, struct db **last)
+{
+    struct work *work = *last != NULL ? pool_take(&pool->works, false) : NULL;
+    if (work == NULL) {
+        pool_end(pool, last);
+        work = pool_take(&pool->works, true);
+    }
+    return work;
+}
+
 static void *pool_main(void *arg)
 {
     struct pool *pool = arg;
     struct exec *exec = pool->exec;
     bool is_for_searches = pool == &exec->pools[EXEC_SEARCHES];
+    bool is_chained = pool == &exec->pools[EXEC_READS]; /* others hold a snapshot for long, or seldom */
     struct replica *replica =
         is_for_searches && exec->replica.url != NULL ? replica_new(&exec->replica) : NULL;
     if (pool->options->nice > 0) {
         priority_give_way(pool->options->nice);
     }
     struct work *work;
-    while ((work = pool_take(&pool->works)) != NULL) {
-        struct db *db;
+    struct db *db = NULL;
+    while ((work = next_work(pool, &db)) != NULL) {
         enum err e = pool_begin(pool, replica, &db);
         bool failed = e != ERR_OK;
         if (!failed) {
             db_set_deadline(db, 0);
             e = work->run(work, db);
-            exec_read_end(exec, db);
+        }
+        if (failed || !is_chained) {
+            pool_end(pool, &db);
         }
         work->done(work, e, failed);
     }
@@ -749,7 +774,7 @@ enum err exec_read_begin(struct exec *exec, struct db **out)
         pthread_setspecific(exec->reader_key, db);
     }
     db_set_deadline(db, clock_steady_us() + exec->options.read_timeout_ms * 1000);
-    enum err e = db_begin_read(db);
+    enum err e = db_begin_read_again(db);
     *out = db;
     return e;
 }

@@ -4,8 +4,9 @@
  * Statements whose outcome nobody waits for are queued in libpq's pipeline, and go out with the next one
  * whose rows are wanted (https://www.postgresql.org/docs/15/libpq-pipeline-mode.html): BEGIN with the
  * first, what a message writes with the next message's questions or with COMMIT. A Sync follows each of
- * which we wait, so that what was sent before has been read as well. The end of a transaction that reads
- * is sent and not waited for.
+ * which we wait, so that what was sent before has been read as well; in a transaction that reads a Flush,
+ * which the server does not answer. The end of a transaction that reads is sent and not waited for, or goes
+ * with the first question of the next one.
  *
  * A transaction that writes is READ COMMITTED: whoever writes in a shard holds its counter, and sees
  * all that was committed before. One that reads is a snapshot, REPEATABLE READ. A statement that fails
@@ -134,6 +135,7 @@ static const struct {
     const char *text;
 } bounds[] = {
     {"read", "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"},
+    {"read again", "COMMIT AND CHAIN"},
     {"write", "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"},
     {"commit", "COMMIT"},
     {"rollback", "ROLLBACK"},
@@ -312,16 +314,32 @@ static bool land(struct db *db, PGresult *result)
     return false;
 }
 
+/* Asks for the results of what is queued. */
+static bool send_request(struct session *session, PGconn *connection)
+{
+    if (session->state == INSIDE && !session->is_writing) {
+        return PQsendFlushRequest(connection) == 1 && PQflush(connection) == 0;
+    }
+    session->syncs++;
+    return PQpipelineSync(connection) == 1;
+}
+
+/* Behind a failure the server does not listen again before a Sync. */
+static bool is_deaf(const struct session *session, PGconn *connection)
+{
+    return PQpipelineStatus(connection) == PQ_PIPELINE_ABORTED && session->syncs == 0 &&
+           session->landed == session->sent;
+}
+
 /* Sends what is queued and reads all results. *last, which may be NULL: that of the last command, to
  * be cleared by the caller. The failure of the transaction, or of what was asked outside of one. */
 static enum err settle(struct db *db, PGresult **last)
 {
     struct session *session = db->prepared;
     PGconn *connection = connection_of(db);
-    bool is_over = PQpipelineSync(connection) != 1;
+    bool is_over = !send_request(session, connection);
     bool was_null = false; /* one stands behind each command's result, two nowhere */
-    session->syncs++;
-    while (!is_over && session->syncs > 0) {
+    while (!is_over && (session->landed < session->sent || session->syncs > 0)) {
         PGresult *result = PQgetResult(connection);
         bool is_kept = false;
         if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
@@ -336,8 +354,12 @@ static enum err settle(struct db *db, PGresult **last)
         is_over = result == NULL && (was_null || PQstatus(connection) != CONNECTION_OK);
         was_null = result == NULL;
         PQclear(is_kept ? NULL : result);
+        if (is_deaf(session, connection)) {
+            session->syncs++;
+            is_over = PQpipelineSync(connection) != 1;
+        }
     }
-    if (session->syncs > 0) {
+    if (session->landed < session->sent || session->syncs > 0) {
         forget_foreseen(session);
         note_failure(session, classify(db, NULL, "pipeline"), -1);
         PQfinish(connection);
@@ -798,6 +820,18 @@ static enum err end_reading(struct db *db)
     return e;
 }
 
+/* Nothing is sent before the first question. */
+static enum err postgres_begin_again(struct db *db)
+{
+    struct session *session = db->prepared;
+    if (time_left_ms(db) == session->timeout_ms) {
+        forget_foreseen(session);
+        return queue_bound(db, "read again", false);
+    }
+    enum err e = end_reading(db);
+    return e == ERR_OK ? postgres_begin(db, false) : e;
+}
+
 static enum err postgres_commit(struct db *db)
 {
     struct session *session = db->prepared;
@@ -958,6 +992,7 @@ const struct db_driver db_postgres = {
     .get_bytes = postgres_get_bytes,
     .changed = postgres_changed,
     .begin = postgres_begin,
+    .begin_again = postgres_begin_again,
     .commit = postgres_commit,
     .rollback = postgres_rollback,
     .total_changes = postgres_total_changes,
