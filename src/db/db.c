@@ -198,6 +198,11 @@ void db_foresee(struct db *db, int query, const struct db_val *args, size_t coun
     }
 }
 
+void db_set_asker(struct db *db, int asker)
+{
+    db->asker = asker;
+}
+
 bool db_next(struct db_rows *rows)
 {
     return rows->failure == ERR_OK && rows->db->driver->next(rows);

@@ -147,6 +147,9 @@ enum err db_get_int(struct db *db, int query, const struct db_val *args, size_t 
  * cost one wait. It changes nothing else: what is written in between makes it void, and a failure is told
  * to whoever asks next. */
 void db_foresee(struct db *db, int query, const struct db_val *args, size_t count);
+/* Of several who share the transaction, who foresees and asks from here on: what is foreseen for one is not
+ * there for another. 0, until this is called. */
+void db_set_asker(struct db *db, int asker);
 
 /* Many rows into one table, by the engine's fastest way; in a transaction that writes, and with no other
  * statement on the connection until the end:

@@ -51,6 +51,7 @@ struct db {
     int64_t deadline_us; /* steady clock; 0: none */
     int64_t connections; /* made so far: the driver counts them */
     bool is_writing;
+    int asker;
     struct position stamps;
     int shards;
     void *handle;       /* the library's connection */

@@ -10,7 +10,7 @@
 #include "base/priority.h"
 #include "db/replica.h"
 
-enum { POOL_THREADS_MAX = 16, BATCH_RUNS_MAX = 3 };
+enum { POOL_THREADS_MAX = 16, BATCH_RUNS_MAX = 3, SHARED_MAX = 8 };
 
 /* Works in the order in which they came. A pool does not take them in that order but by
  * `work->order`, see pool_put(). */
@@ -230,7 +230,17 @@ static bool pool_put(struct queue *q, struct work *work, struct work **displaced
     return room;
 }
 
-/* NULL: nothing is there, and with `waits` it is stopped. */
+/* The lock is held, and the queue is not empty. */
+static struct work *take_foremost(struct queue *q)
+{
+    struct work *taken = unlink_work(q, find_foremost(q));
+    q->taken_order = taken->order;
+    q->taken_turn = taken->turn;
+    return taken;
+}
+
+/* One, or a list of such as may share a snapshot. NULL: nothing is there, and with `waits` it is
+ * stopped. */
 static struct work *pool_take(struct queue *q, bool waits)
 {
     struct work *taken = NULL;
@@ -239,9 +249,12 @@ static struct work *pool_take(struct queue *q, bool waits)
         wait_filled(q);
     }
     if (q->first != NULL) {
-        taken = unlink_work(q, find_foremost(q));
-        q->taken_order = taken->order;
-        q->taken_turn = taken->turn;
+        struct work *last = taken = take_foremost(q);
+        for (int n = 1; n < SHARED_MAX && last->foresee != NULL && q->first != NULL &&
+                        (*find_foremost(q))->foresee != NULL;
+             n++) {
+            last = last->next = take_foremost(q);
+        }
     }
     pthread_mutex_unlock(&q->lock);
     return taken;
@@ -544,12 +557,48 @@ static struct work *next_work(struct pool *pool, struct db **last)
     return work;
 }
 
+static void foresee_all(struct work *list, struct db *db)
+{
+    int asker = 0;
+    for (struct work *w = list; w != NULL && w->foresee != NULL; w = w->next) {
+        db_set_asker(db, asker++);
+        w->foresee(w, db);
+    }
+}
+
+/* One by one in the snapshot that they share. Where it breaks the next one gets another. */
+static void run_shared(struct pool *pool, struct replica *replica, struct work *list,
+                       struct db **db)
+{
+    enum err begun = pool_begin(pool, replica, db);
+    int asker = 0;
+    if (begun == ERR_OK) {
+        foresee_all(list, *db);
+    }
+    while (list != NULL) {
+        struct work *work = list;
+        list = work->next;
+        enum err e = begun;
+        if (begun == ERR_OK) {
+            db_set_asker(*db, asker++);
+            db_set_deadline(*db, 0);
+            e = work->run(work, *db);
+        }
+        if (begun != ERR_OK || pool != &pool->exec->pools[EXEC_READS]) {
+            pool_end(pool, db); /* it was held for long, or such works are seldom */
+        }
+        work->done(work, e, begun != ERR_OK);
+        if (list != NULL && (*db == NULL || !db_in_transaction(*db))) {
+            begun = pool_begin(pool, replica, db);
+        }
+    }
+}
+
 static void *pool_main(void *arg)
 {
     struct pool *pool = arg;
     struct exec *exec = pool->exec;
     bool is_for_searches = pool == &exec->pools[EXEC_SEARCHES];
-    bool is_chained = pool == &exec->pools[EXEC_READS]; /* others hold a snapshot for long, or seldom */
     struct replica *replica =
         is_for_searches && exec->replica.url != NULL ? replica_new(&exec->replica) : NULL;
     if (pool->options->nice > 0) {
@@ -558,16 +607,7 @@ static void *pool_main(void *arg)
     struct work *work;
     struct db *db = NULL;
     while ((work = next_work(pool, &db)) != NULL) {
-        enum err e = pool_begin(pool, replica, &db);
-        bool failed = e != ERR_OK;
-        if (!failed) {
-            db_set_deadline(db, 0);
-            e = work->run(work, db);
-        }
-        if (failed || !is_chained) {
-            pool_end(pool, &db);
-        }
-        work->done(work, e, failed);
+        run_shared(pool, replica, work, &db);
     }
     replica_free(replica);
     return NULL;

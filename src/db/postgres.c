@@ -30,7 +30,7 @@
 enum {
     FLIGHTS_MAX = 256, /* with their results they fit into the socket's buffers: nobody blocks */
     TIMEOUT_STEP_MS = 100,
-    FORESEEN_MAX = 32,
+    FORESEEN_MAX = 64,
     FORESEEN_ARGS_MAX = 6,
     CONNECT_TIMEOUT_S = 3,
 };
@@ -52,6 +52,7 @@ struct flight {
 
 /* A question that was sent before it was asked. */
 struct foreseen {
+    int asker;
     int query;
     size_t count;
     struct db_val args[FORESEEN_ARGS_MAX];
@@ -606,12 +607,13 @@ static bool is_fit(const struct db_val *args, size_t count)
     return fit;
 }
 
-static struct foreseen *find_foreseen(struct session *session, int query, const struct db_val *args,
+static struct foreseen *find_foreseen(struct db *db, int query, const struct db_val *args,
                                       size_t count)
 {
+    struct session *session = db->prepared;
     for (int i = 0; i < session->foreseen_count; i++) {
         struct foreseen *f = &session->foreseen[i];
-        bool same = !f->is_taken && f->query == query && f->count == count;
+        bool same = !f->is_taken && f->asker == db->asker && f->query == query && f->count == count;
         for (size_t k = 0; same && k < count; k++) {
             same = is_same(&f->args[k], &args[k]);
         }
@@ -627,12 +629,12 @@ static void postgres_foresee(struct db *db, int query, const struct db_val *args
     struct session *session = db->prepared;
     if (session->state != INSIDE || !is_fit(args, count) ||
         session->foreseen_count == FORESEEN_MAX ||
-        find_foreseen(session, query, args, count) != NULL ||
+        find_foreseen(db, query, args, count) != NULL ||
         queue(db, query, args, count, false) != ERR_OK) {
         return; /* it is asked when it is asked, and fails then */
     }
     struct foreseen *f = &session->foreseen[session->foreseen_count];
-    *f = (struct foreseen){.query = query, .count = count};
+    *f = (struct foreseen){.asker = db->asker, .query = query, .count = count};
     memcpy(f->args, args, count * sizeof(*args));
     session->flights[session->sent - 1].foreseen = session->foreseen_count++;
 }
@@ -641,8 +643,7 @@ static void postgres_foresee(struct db *db, int query, const struct db_val *args
 static enum err take_foreseen(struct db *db, int query, const struct db_val *args, size_t count,
                               PGresult **out)
 {
-    struct session *session = db->prepared;
-    struct foreseen *f = is_fit(args, count) ? find_foreseen(session, query, args, count) : NULL;
+    struct foreseen *f = is_fit(args, count) ? find_foreseen(db, query, args, count) : NULL;
     if (f == NULL) {
         return ERR_OK;
     }

@@ -160,9 +160,9 @@ static enum err check_target(struct req *r)
 static enum err admit(struct req *r)
 {
     const struct route *access = access_route(r);
-    enum err target = check_target(r);
-    r->reads_surely = target == ERR_OK && r->route != NULL && r->route->db == ROUTE_READ &&
-                      r->route->foresee != NULL;
+    if (r->call.db != NULL && !exec_reads_here(r->app->exec) && access->access != ACCESS_IGNORE) {
+        identify_foresee(r);
+    }
     enum err e = access->access == ACCESS_IGNORE ? ERR_OK : identify(r);
     if (e == ERR_OK) {
         if (r->call.db != NULL) { /* else nobody has read yet when it was used last */
@@ -180,7 +180,7 @@ static enum err admit(struct req *r)
         options_write(r);
         return ERR_OK;
     }
-    return r->route == NULL ? method_not_allowed(r) : target;
+    return r->route == NULL ? method_not_allowed(r) : r->target;
 }
 
 /* --- object, body, handler ----------------------------------------------------------------- */
@@ -342,9 +342,13 @@ static void submit_write(struct req *r, enum err (*run)(struct work *work, struc
 /* Queues the request to a pool, where addresses take turns; the exchange is deferred. */
 static void submit_to(struct req *r, enum exec_pool pool,
                       enum err (*run)(struct work *work, struct db *db),
-                      void (*done)(struct work *work, enum err e, bool batch_failed))
+                      void (*done)(struct work *work, enum err e, bool batch_failed),
+                      void (*foresee)(struct work *work, struct db *db))
 {
-    r->work = (struct work){.run = run, .done = done, .turn = net_turn(r->address, r->app->seed)};
+    r->work = (struct work){.run = run,
+                            .done = done,
+                            .foresee = foresee,
+                            .turn = net_turn(r->address, r->app->seed)};
     if (!exec_run(r->app->exec, pool, &r->work)) {
         reply_send(r, ERR_BUSY);
     }
@@ -378,7 +382,7 @@ static void slow_done(struct work *work, enum err e, bool batch_failed)
 /* The exchange is deferred already. */
 static void submit_slow(struct req *r)
 {
-    submit_to(r, EXEC_HASHES, slow_run, slow_done);
+    submit_to(r, EXEC_HASHES, slow_run, slow_done, NULL);
 }
 
 /* --- the two ways in ------------------------------------------------------------------------ */
@@ -471,10 +475,24 @@ static void apart_done(struct work *work, enum err e, bool batch_failed)
     }
 }
 
+static void apart_foresee(struct work *work, struct db *db)
+{
+    struct req *r = req_of(work);
+    r->call.db = db;
+    identify_foresee(r);
+}
+
+/* Does it read so little that others may wait for it in the same snapshot? What writes only asks who
+ * the caller is. */
+static bool reads_little(const struct req *r)
+{
+    return r->reads_surely || (r->route != NULL && r->route->db == ROUTE_WRITE);
+}
+
 static void handle_apart(struct req *r, enum exec_pool pool)
 {
     http_defer(r->x);
-    submit_to(r, pool, apart_run, apart_done);
+    submit_to(r, pool, apart_run, apart_done, reads_little(r) ? apart_foresee : NULL);
 }
 
 /* Of somebody whom a socket has already identified the writer alone need read. */
@@ -550,6 +568,9 @@ static void handle(struct req *r)
         reply_send(r, e);
         return;
     }
+    r->target = check_target(r);
+    r->reads_surely = r->target == ERR_OK && r->route != NULL && r->route->db == ROUTE_READ &&
+                      r->route->foresee != NULL;
     bool basic = access_route(r)->access != ACCESS_IGNORE && identify_scheme(r) == SCHEME_BASIC;
     if (basic || scans_texts(r)) {
         handle_apart(r, basic ? EXEC_HASHES : EXEC_SEARCHES);
