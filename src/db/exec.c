@@ -224,7 +224,9 @@ static bool pool_put(struct queue *q, struct work *work, struct work **displaced
     }
     if (room) {
         append(q, work);
-        pthread_cond_signal(&q->filled);
+        if (q->length == 1) {
+            pthread_cond_signal(&q->filled);
+        }
     }
     pthread_mutex_unlock(&q->lock);
     return room;
@@ -255,6 +257,9 @@ static struct work *pool_take(struct queue *q, bool waits)
              n++) {
             last = last->next = take_foremost(q);
         }
+    }
+    if (q->first != NULL) {
+        pthread_cond_signal(&q->filled);
     }
     pthread_mutex_unlock(&q->lock);
     return taken;
@@ -358,26 +363,41 @@ static enum err run_batch(struct writer *writer, struct work *list, struct work 
     return e;
 }
 
-static void finish(struct work *list, enum err batch)
+/* Works that are done and to be released. */
+struct done {
+    struct work *first;
+    struct work **last;
+};
+
+static void note_done(struct done *done, struct work *work, enum err e, bool batch_failed)
 {
-    struct work *to_release = NULL;
-    struct work **last = &to_release;
+    bool stays = work->release != NULL; /* else `done` may free it */
+    work->done(work, e, batch_failed);
+    if (stays) {
+        work->next = NULL;
+        *done->last = work;
+        done->last = &work->next;
+    }
+}
+
+static void release_all(struct work *list)
+{
     while (list != NULL) {
         struct work *work = list;
-        bool stays = work->release != NULL; /* else `done` may free it */
         list = work->next;
-        work->done(work, batch != ERR_OK ? batch : work->result, batch != ERR_OK);
-        if (stays) {
-            *last = work;
-            last = &work->next;
-        }
-    }
-    *last = NULL;
-    while (to_release != NULL) {
-        struct work *work = to_release;
-        to_release = work->next;
         work->release(work);
     }
+}
+
+static void finish(struct work *list, enum err batch)
+{
+    struct done done = {NULL, &done.first};
+    while (list != NULL) {
+        struct work *work = list;
+        list = work->next;
+        note_done(&done, work, batch != ERR_OK ? batch : work->result, batch != ERR_OK);
+    }
+    release_all(done.first);
 }
 
 /* The failures of the database itself are those of the batch; a request's own are its answer. */
@@ -570,6 +590,7 @@ static void foresee_all(struct work *list, struct db *db)
 static void run_shared(struct pool *pool, struct replica *replica, struct work *list,
                        struct db **db)
 {
+    struct done done = {NULL, &done.first};
     enum err begun = pool_begin(pool, replica, db);
     int asker = 0;
     if (begun == ERR_OK) {
@@ -587,11 +608,12 @@ static void run_shared(struct pool *pool, struct replica *replica, struct work *
         if (begun != ERR_OK || pool != &pool->exec->pools[EXEC_READS]) {
             pool_end(pool, db); /* it was held for long, or such works are seldom */
         }
-        work->done(work, e, begun != ERR_OK);
+        note_done(&done, work, e, begun != ERR_OK);
         if (list != NULL && (*db == NULL || !db_in_transaction(*db))) {
             begun = pool_begin(pool, replica, db);
         }
     }
+    release_all(done.first);
 }
 
 static void *pool_main(void *arg)
@@ -786,7 +808,9 @@ bool exec_run(struct exec *exec, enum exec_pool pool, struct work *work)
     struct work *displaced;
     bool taken = pool_put(&exec->pools[pool].works, work, &displaced);
     if (displaced != NULL) {
-        displaced->done(displaced, ERR_BUSY, true);
+        displaced->next = NULL;
+        displaced->result = ERR_OK;
+        finish(displaced, ERR_BUSY);
     }
     return taken;
 }

@@ -34,8 +34,8 @@ struct work {
     void (*foresee)(struct work *work, struct db *db);
     /* `e`: what run said, or the failure of the whole batch (`batch_failed`). */
     void (*done)(struct work *work, enum err e, bool batch_failed);
-    /* After `done` of the whole batch; NULL: the work is gone with its `done`. What wakes other
-     * threads belongs here: one wake-up then finds a batch of answers instead of one. */
+    /* After `done` of the whole batch, or of all that shared a snapshot; NULL: the work is gone with its
+     * `done`. What wakes other threads belongs here: one wake-up then finds a batch of answers. */
     void (*release)(struct work *work);
     enum err result; /* the executor's own note between run and done */
     void *context;   /* of who made it */

@@ -69,15 +69,16 @@ static bool is_one_word(struct str token)
 
 void identify_foresee(struct req *r)
 {
-    struct jwt_claims claims;
+    struct jwt_claims *claims = ARENA_NEW(r->arena, struct jwt_claims);
     struct str token;
     (void)first_word(r->authorization, &token);
     bool is_known = !r->is_foreseen && identify_scheme(r) == SCHEME_BEARER && is_one_word(token) &&
-                    check_jwt(r, token, &claims) == JWT_OK && claims.token_type == TOKEN_ACCESS;
+                    check_jwt(r, token, claims) == JWT_OK && claims->token_type == TOKEN_ACCESS;
     r->is_foreseen = true;
     if (is_known) {
-        store_session_foresee(r->call.db, claims.sid);
-        foresee(r, claims.user_id);
+        r->claims = claims;
+        store_session_foresee(r->call.db, claims->sid);
+        foresee(r, claims->user_id);
     }
 }
 
@@ -87,7 +88,12 @@ static enum err identify_bearer(struct req *r, struct str token)
     if (!is_one_word(token)) {
         return ERR_AUTH_HEADER;
     }
-    enum jwt_result result = check_jwt(r, token, &claims);
+    enum jwt_result result = JWT_OK;
+    if (r->claims != NULL) {
+        claims = *r->claims;
+    } else {
+        result = check_jwt(r, token, &claims);
+    }
     if (result == JWT_NO_USER) {
         r->detail = STR("Token contained no recognizable user identification");
         return ERR_TOKEN_INVALID;

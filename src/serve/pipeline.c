@@ -342,13 +342,11 @@ static void submit_write(struct req *r, enum err (*run)(struct work *work, struc
 /* Queues the request to a pool, where addresses take turns; the exchange is deferred. */
 static void submit_to(struct req *r, enum exec_pool pool,
                       enum err (*run)(struct work *work, struct db *db),
-                      void (*done)(struct work *work, enum err e, bool batch_failed),
-                      void (*foresee)(struct work *work, struct db *db))
+                      void (*done)(struct work *work, enum err e, bool batch_failed))
 {
-    r->work = (struct work){.run = run,
-                            .done = done,
-                            .foresee = foresee,
-                            .turn = net_turn(r->address, r->app->seed)};
+    r->work.run = run;
+    r->work.done = done;
+    r->work.turn = net_turn(r->address, r->app->seed);
     if (!exec_run(r->app->exec, pool, &r->work)) {
         reply_send(r, ERR_BUSY);
     }
@@ -382,7 +380,8 @@ static void slow_done(struct work *work, enum err e, bool batch_failed)
 /* The exchange is deferred already. */
 static void submit_slow(struct req *r)
 {
-    submit_to(r, EXEC_HASHES, slow_run, slow_done, NULL);
+    r->work = (struct work){0};
+    submit_to(r, EXEC_HASHES, slow_run, slow_done);
 }
 
 /* --- the two ways in ------------------------------------------------------------------------ */
@@ -466,12 +465,20 @@ static void apart_done(struct work *work, enum err e, bool batch_failed)
 {
     struct req *r = req_of(work);
     (void)batch_failed;
-    if (e == ERR_OK && r->to_writer) {
+    r->to_writer = r->to_writer && e == ERR_OK;
+    if (e != ERR_OK || (!r->to_writer && r->take == NULL)) {
+        r->take = NULL; /* an error takes nothing over */
+        reply_make(r, e);
+    }
+}
+
+static void apart_release(struct work *work)
+{
+    struct req *r = req_of(work);
+    if (r->to_writer) {
         go_on_writing(r);
-    } else if (e == ERR_OK && r->take != NULL) {
-        finish(r);
     } else {
-        reply_send(r, e);
+        finish(r);
     }
 }
 
@@ -492,7 +499,9 @@ static bool reads_little(const struct req *r)
 static void handle_apart(struct req *r, enum exec_pool pool)
 {
     http_defer(r->x);
-    submit_to(r, pool, apart_run, apart_done, reads_little(r) ? apart_foresee : NULL);
+    r->work = (struct work){.release = apart_release,
+                            .foresee = reads_little(r) ? apart_foresee : NULL};
+    submit_to(r, pool, apart_run, apart_done);
 }
 
 /* Of somebody whom a socket has already identified the writer alone need read. */
