@@ -31,7 +31,6 @@ enum {
     FLIGHTS_MAX = 256, /* with their results they fit into the socket's buffers: nobody blocks */
     TIMEOUT_STEP_MS = 100,
     FORESEEN_MAX = 64,
-    FORESEEN_ARGS_MAX = 6,
     CONNECT_TIMEOUT_S = 3,
 };
 
@@ -55,7 +54,7 @@ struct foreseen {
     int asker;
     int query;
     size_t count;
-    struct db_val args[FORESEEN_ARGS_MAX];
+    struct db_val args[POSTGRES_SHORT_MAX];
     PGresult *result; /* NULL: under way, or taken */
     bool is_taken;
 };
@@ -590,24 +589,6 @@ static enum err queue(struct db *db, int query, const struct db_val *args, size_
 
 /* --- what is foreseen ----------------------------------------------------------------------- */
 
-static bool is_same(const struct db_val *a, const struct db_val *b)
-{
-    if (a->type != b->type || a->type == DB_NULL) {
-        return a->type == b->type;
-    }
-    return a->type == DB_UUID ? uuid_eq(a->id, b->id) : a->i == b->i;
-}
-
-/* Texts and blobs are of somebody who may be gone when it is asked. */
-static bool is_fit(const struct db_val *args, size_t count)
-{
-    bool fit = count <= FORESEEN_ARGS_MAX;
-    for (size_t i = 0; fit && i < count; i++) {
-        fit = args[i].type != DB_TEXT && args[i].type != DB_BLOB;
-    }
-    return fit;
-}
-
 static struct foreseen *find_foreseen(struct db *db, int query, const struct db_val *args,
                                       size_t count)
 {
@@ -616,7 +597,7 @@ static struct foreseen *find_foreseen(struct db *db, int query, const struct db_
         struct foreseen *f = &session->foreseen[i];
         bool same = !f->is_taken && f->asker == db->asker && f->query == query && f->count == count;
         for (size_t k = 0; same && k < count; k++) {
-            same = is_same(&f->args[k], &args[k]);
+            same = postgres_is_same(&f->args[k], &args[k]);
         }
         if (same) {
             return f;
@@ -628,7 +609,7 @@ static struct foreseen *find_foreseen(struct db *db, int query, const struct db_
 static void postgres_foresee(struct db *db, int query, const struct db_val *args, size_t count)
 {
     struct session *session = db->prepared;
-    if (session->state != INSIDE || !is_fit(args, count) ||
+    if (session->state != INSIDE || !postgres_is_short(args, count) ||
         session->foreseen_count == FORESEEN_MAX ||
         find_foreseen(db, query, args, count) != NULL ||
         queue(db, query, args, count, false) != ERR_OK) {
@@ -644,7 +625,8 @@ static void postgres_foresee(struct db *db, int query, const struct db_val *args
 static enum err take_foreseen(struct db *db, int query, const struct db_val *args, size_t count,
                               PGresult **out)
 {
-    struct foreseen *f = is_fit(args, count) ? find_foreseen(db, query, args, count) : NULL;
+    bool is_short = postgres_is_short(args, count);
+    struct foreseen *f = is_short ? find_foreseen(db, query, args, count) : NULL;
     if (f == NULL) {
         return ERR_OK;
     }
