@@ -1,7 +1,6 @@
 /* The life of an exchange: from the request line to the end of its answer, as the library calls;
  * and exchanges without a connection, that somebody in the server asks for. */
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -144,7 +143,7 @@ static void on_upgraded(void *context, struct MHD_Connection *connection, void *
     struct http_exchange *x = state;
     (void)context;
     (void)connection;
-    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    int own = dup(fd); /* inherited by nobody: no other program is run */
     void (*taken)(int, struct str, void *) = x->taken;
     x->taken = NULL;
     link_set_phase(x->link, LINK_TAKEN);

@@ -69,6 +69,7 @@ void patrol_on_connection(void *context, struct MHD_Connection *connection, void
     }
     if (link != NULL) {
         link_remove(server, link);
+        listener_on_closed(server);
         if (link->exchange != NULL) {
             exchange_free(link->exchange);
         }
@@ -233,6 +234,7 @@ void patrol_start(struct http_server *server)
     pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
     pthread_cond_init(&server->links_changed, &steady);
     pthread_condattr_destroy(&steady);
+    pthread_cond_init(&server->room, NULL);
     if (pthread_create(&server->patrol, NULL, patrol_main, server) != 0) {
         abort();
     }

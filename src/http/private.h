@@ -1,6 +1,6 @@
 /* What the files of the HTTP server share: server.c (start and stop), exchange.c (the library's
- * callbacks, from request line to answer), stream.c (answers without an end), patrol.c (requests
- * that come too slowly). Nobody else includes this. */
+ * callbacks, from request line to answer), stream.c (answers without an end), listener.c (new
+ * connections), patrol.c (requests that come too slowly). Nobody else includes this. */
 #pragma once
 
 #include <microhttpd.h>
@@ -37,9 +37,9 @@ struct http_link {
 struct http_server {
     struct http_options options;
     struct MHD_Daemon *daemon;
-    int listener;
+    int listener; /* -1 once nothing is accepted any more */
     int port;
-    bool quiesced;
+    pthread_t listener_thread;
     atomic_int_fast64_t active;  /* requests under way */
     atomic_int_fast64_t reading; /* those of them that have not come wholly yet */
     atomic_int_fast64_t bodies;  /* their bytes in memory */
@@ -48,7 +48,10 @@ struct http_server {
     pthread_mutex_t links_lock; /* guards the fields below; held to link and unlink, and for a round
                                    of the patrol */
     pthread_cond_t links_changed;
+    pthread_cond_t room;
     struct http_link *links;
+    int64_t open; /* connections, and the one that is waited for */
+    bool listener_stopping;
     bool patrol_stopping;
     pthread_t patrol;
 };
@@ -71,6 +74,13 @@ struct http_stream *stream_ref(struct http_stream *stream);
 void stream_break(struct http_stream *stream);
 /* The connection's end, where no response was made. Gives the connection's reference back. */
 void stream_lost(struct http_stream *stream);
+
+/* listener.c. ERR_UNAVAILABLE: *problem says what to do. */
+enum err listener_open(struct http_server *server, struct arena *a, struct str *problem) CHECKED;
+void listener_start(struct http_server *server);
+/* From now on connections are refused. */
+void listener_stop(struct http_server *server);
+void listener_on_closed(struct http_server *server);
 
 /* patrol.c */
 void patrol_start(struct http_server *server);

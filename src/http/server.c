@@ -1,17 +1,12 @@
 #include "http/server.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netdb.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "http/private.h"
 
-enum { LISTEN_BACKLOG = 1024, STOP_READING_MS = 500 };
+enum { STOP_READING_MS = 500 };
 
 /* The path and query are taken as sent (exchange_on_request_line); the library need not decode
  * them. */
@@ -30,84 +25,41 @@ static void log_library(void *context, const char *fmt, va_list args)
     log_debug("http: %s", line);
 }
 
-static enum err open_listener(struct http_server *server, struct arena *a, struct str *problem)
-{
-    const struct http_options *options = &server->options;
-    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
-    struct str port = arena_printf(a, "%lld", (long long)options->port);
-    int code = getaddrinfo(options->host, port.p, &hints, &found);
-    if (code != 0) {
-        *problem = arena_printf(a, "HOST: \"%s\" is no address of this machine (%s).",
-                                options->host, gai_strerror(code));
-        return ERR_UNAVAILABLE;
-    }
-    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    const int on = 1;
-    const int off = 0;
-    if (fd >= 0) {
-        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-        if (found->ai_family == AF_INET6) { /* "::" takes IPv4 too */
-            (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-        }
-    }
-    bool listening = fd >= 0 && bind(fd, found->ai_addr, found->ai_addrlen) == 0 &&
-                     listen(fd, LISTEN_BACKLOG) == 0;
-    int why = errno;
-    freeaddrinfo(found);
-    if (!listening) {
-        if (fd >= 0) {
-            close(fd);
-        }
-        *problem =
-            arena_printf(a, "Cannot listen on %s port %lld: %s. Choose another PORT or HOST.",
-                         options->host, (long long)options->port, strerror(why));
-        return ERR_UNAVAILABLE;
-    }
-    struct sockaddr_storage bound;
-    socklen_t size = sizeof(bound);
-    if (getsockname(fd, (struct sockaddr *)&bound, &size) == 0) {
-        server->port =
-            ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                                              : ((struct sockaddr_in *)&bound)->sin_port);
-    }
-    server->listener = fd;
-    return ERR_OK;
-}
-
 enum err http_server_new(const struct http_options *options, struct http_server **out,
                          struct arena *a, struct str *problem)
 {
     struct http_server *server = mem_alloc_zero(sizeof(*server));
     server->options = *options;
-    enum err e = open_listener(server, a, problem);
+    enum err e = listener_open(server, a, problem);
     if (e != ERR_OK) {
         free(server);
         return e;
     }
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE |
-                     MHD_USE_ITC | MHD_USE_ERROR_LOG;
+                     MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
     unsigned pool = options->threads > 1 ? (unsigned)options->threads : 0;
+    /* The listener counts. The library, which would divide its limit among the threads, comes to
+     * none: a thread of it that does locks itself out (0.9.75, new_connection_process_()). */
+    unsigned limit = (unsigned)options->connections_max * (pool > 0 ? pool : 1);
     patrol_start(server);
-    *out = server; /* the first request may ask for it before the call below is back */
     server->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, exchange_on_access, server, MHD_OPTION_EXTERNAL_LOGGER, log_library,
-        NULL, MHD_OPTION_LISTEN_SOCKET, server->listener, MHD_OPTION_THREAD_POOL_SIZE, pool,
-        MHD_OPTION_URI_LOG_CALLBACK, exchange_on_request_line, server, MHD_OPTION_NOTIFY_COMPLETED,
-        exchange_on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, patrol_on_connection, server,
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)options->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        (unsigned)options->connections_per_address_max, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)options->connection_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)options->connection_memory_max, MHD_OPTION_END);
+        NULL, MHD_OPTION_THREAD_POOL_SIZE, pool, MHD_OPTION_URI_LOG_CALLBACK,
+        exchange_on_request_line, server, MHD_OPTION_NOTIFY_COMPLETED, exchange_on_completed,
+        server, MHD_OPTION_NOTIFY_CONNECTION, patrol_on_connection, server,
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT, limit,
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)options->connections_per_address_max,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)options->connection_timeout_s,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)options->connection_memory_max, MHD_OPTION_END);
     if (server->daemon == NULL) {
         *problem = STR("The HTTP library did not start; LOG_LEVEL=debug shows why.");
         close(server->listener);
         patrol_stop(server);
         free(server);
-        *out = NULL;
         return ERR_UNAVAILABLE;
     }
+    *out = server; /* which the first request may ask for */
+    listener_start(server);
     return ERR_OK;
 }
 
@@ -118,9 +70,8 @@ int http_server_port(const struct http_server *server)
 
 void http_server_quiesce(struct http_server *server)
 {
-    if (!server->quiesced) {
-        server->quiesced = true;
-        server->listener = MHD_quiesce_daemon(server->daemon);
+    if (server->listener >= 0) {
+        listener_stop(server);
     }
 }
 
@@ -149,10 +100,8 @@ void http_server_free(struct http_server *server, int64_t timeout_ms)
     }
     patrol_stop(server);
     MHD_stop_daemon(server->daemon);
+    pthread_cond_destroy(&server->room);
     pthread_cond_destroy(&server->links_changed);
     pthread_mutex_destroy(&server->links_lock);
-    if (server->listener >= 0) {
-        close(server->listener);
-    }
     free(server);
 }

@@ -113,7 +113,39 @@ test('more connections than the system has descriptors for', async (t) => {
     );
 });
 
+test('more connections than CONNECTIONS_MAX wait for a free one', async (t) => {
+    const server = await start(t, { env: { CONNECTIONS_MAX: '5', HTTP_THREADS: '2' } });
+    const request = `GET /health/ HTTP/1.1\r\n${HOST}\r\n`;
+    const open5 = [];
+    for (let n = 0; n < 5; n++) open5.push(await open(t, server, request));
+    await Promise.all(open5.map((socket) => once(socket, 'data')));
+    const sixth = await open(t, server, request);
+    let answered = false;
+    const answer = once(sixth, 'data').then(() => (answered = true));
+    open5[0].write(request);
+    await once(open5[0], 'data');
+    assert.equal(answered, false);
+    open5[1].destroy();
+    await answer;
+});
+
 describe('SIGTERM', () => {
+    test('while connections come and go all the time', async (t) => {
+        const server = await startServer({ env: { HTTP_THREADS: '4' } });
+        t.after(() => server.stop());
+        for (let round = 0; round < 8; round++) {
+            let answers = 0;
+            const come = async () => {
+                for (let healthy = true; healthy; answers += 1) healthy = await server.healthy();
+            };
+            const storm = Promise.all(Array.from({ length: 24 }, come));
+            await eventually(() => ({ answers }), (res) => res.answers > 200, 'no answers');
+            assert.deepEqual(await server.halt(), { code: 0, signal: null });
+            await storm; // it ends with connections that are refused
+            await server.restart();
+        }
+    });
+
     test('waits neither for a request that is half sent nor for a busy connection', async (t) => {
         const server = await startServer();
         t.after(() => server.stop());

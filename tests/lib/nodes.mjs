@@ -64,13 +64,11 @@ export class Nodes {
     }
 
     async stop() {
-        try {
-            for (const node of this.all) await node.stop();
-        } finally {
-            this.cluster.stop();
-            await this.redis.stop();
-            this.folders.forEach(removeDir);
-        }
+        const ends = await Promise.allSettled(this.all.map((node) => node.stop()));
+        this.cluster.stop();
+        await this.redis.stop();
+        this.folders.forEach(removeDir);
+        for (const end of ends) if (end.status === 'rejected') throw end.reason;
     }
 }
 

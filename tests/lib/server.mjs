@@ -204,7 +204,7 @@ export class Server {
 
     healthy() {
         return new Promise((resolve) => {
-            const request = http.get(`${this.url}/health/`, { timeout: 2000 }, (response) => {
+            const request = http.get(`${this.url}/health/`, { timeout: 2000, agent: false }, (response) => {
                 response.resume();
                 response.on('end', () => resolve(response.statusCode === 200));
                 response.on('error', () => resolve(false));
