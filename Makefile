@@ -12,12 +12,12 @@ run: all
 test:
 	@scripts/run-tests.py
 
-# The quick part: tree, unit tests with gcc.
+# The quick part: tree, unit tests.
 check:
-	@scripts/run-tests.py tree unit-gcc
+	@scripts/run-tests.py tree unit
 
 unit:
-	@scripts/run-tests.py unit-gcc unit-clang
+	@scripts/run-tests.py unit
 
 # The long form of the simulator, on SQLite and on PostgreSQL with two nodes: >= 200 kills, >= 100,000
 # sends each (tests/lib/sim/README.md).

@@ -13,7 +13,7 @@ release) options='-Doptimization=2 -Ddebug=true -Dtests=disabled' ;;
 gcc-asan) options='-Doptimization=1 -Ddebug=true -Db_sanitize=address,undefined -Dtests=enabled' ;;
 clang-asan)
     cc=clang
-    options='-Doptimization=1 -Ddebug=true -Db_sanitize=address,undefined -Dtests=enabled'
+    options='-Doptimization=1 -Ddebug=true -Db_sanitize=address,undefined -Dtests=disabled'
     ;;
 tsan)
     cc=clang

@@ -460,7 +460,7 @@ static void foresee_nested(struct req *r, struct uuid reader_id)
         is_known = pager_set_count(&p, 1, false) == ERR_OK;
     }
     if (is_known) {
-        store_message_foresee_list(r->call.db, id, reader_id, flag_filter(r, "deleted"), &p.window);
+        store_message_foresee_list(r->call.db, id, flag_filter(r, "deleted"), &p.window);
     }
 }
 

@@ -107,6 +107,10 @@ static void check_database(struct report *r)
 static void check_settings(struct report *r)
 {
     const struct conf *conf = r->cli->conf;
+    struct str problem;
+    if (!cli_replica_fits(conf, &problem)) {
+        complain(r, "confab.E004", problem);
+    }
     if (conf->access_token_lifetime > conf->refresh_token_lifetime) {
         warn(r, "confab.W002",
              STR("ACCESS_TOKEN_LIFETIME is longer than REFRESH_TOKEN_LIFETIME: nobody would ever "

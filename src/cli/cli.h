@@ -33,5 +33,7 @@ int cli_fail(int code, const char *fmt, ...) PRINTF_LIKE(2, 3);
 bool cli_data_dir(struct cli *cli, struct str *problem) CHECKED;
 /* conf->secret_key, or the one that is kept in DATA_DIR/secret_key (0600), made on first use. */
 bool cli_secret_key(struct cli *cli, struct str *out, struct str *problem) CHECKED;
+/* Whether DATABASE_REPLICA_URL goes with the database. False: *problem says why not. */
+bool cli_replica_fits(const struct conf *conf, struct str *problem) CHECKED;
 /* "sqlite:<path>" for db_open. */
 const char *cli_database_url(struct cli *cli);

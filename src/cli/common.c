@@ -92,3 +92,14 @@ bool cli_secret_key(struct cli *cli, struct str *out, struct str *problem)
     }
     return true;
 }
+
+bool cli_replica_fits(const struct conf *conf, struct str *problem)
+{
+    struct str url = conf->database_path == NULL ? str_of(conf->database_url) : STR("");
+    if (conf->database_replica_url[0] == '\0' || str_starts(url, STR("postgres"))) {
+        return true;
+    }
+    *problem = STR("DATABASE_REPLICA_URL is set, but the database is not PostgreSQL: only that has "
+                   "a replica here. Leave it empty.");
+    return false;
+}

@@ -100,6 +100,18 @@ enum err db_begin_read(struct db *db)
     return db->driver->begin(db, false);
 }
 
+enum err db_begin_read_again(struct db *db)
+{
+    bool is_inside = db_in_transaction(db);
+    if (is_inside && db->driver->begin_again != NULL) {
+        return db->driver->begin_again(db);
+    }
+    if (is_inside && db_commit(db) != ERR_OK) {
+        db_rollback(db);
+    }
+    return db_begin_read(db);
+}
+
 enum err db_begin_write(struct db *db)
 {
     enum err e = db->driver->begin(db, true);
@@ -184,6 +196,11 @@ void db_foresee(struct db *db, int query, const struct db_val *args, size_t coun
     if (db->driver->foresee != NULL) {
         db->driver->foresee(db, query, args, count);
     }
+}
+
+void db_set_asker(struct db *db, int asker)
+{
+    db->asker = asker;
 }
 
 bool db_next(struct db_rows *rows)

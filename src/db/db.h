@@ -82,6 +82,9 @@ enum err db_prepare_all(struct db *db) CHECKED;
 
 /* Transactions. A failed commit is rolled back, unless it says ERR_OUTCOME_UNKNOWN. */
 enum err db_begin_read(struct db *db) CHECKED;
+/* The same where a transaction that reads may be under way: it ends, for a new snapshot. On a database
+ * server that costs less than its end and a beginning. */
+enum err db_begin_read_again(struct db *db) CHECKED;
 enum err db_begin_write(struct db *db) CHECKED;
 enum err db_commit(struct db *db) CHECKED;
 void db_rollback(struct db *db);
@@ -144,6 +147,9 @@ enum err db_get_int(struct db *db, int query, const struct db_val *args, size_t 
  * cost one wait. It changes nothing else: what is written in between makes it void, and a failure is told
  * to whoever asks next. */
 void db_foresee(struct db *db, int query, const struct db_val *args, size_t count);
+/* Of several who share the transaction, who foresees and asks from here on: what is foreseen for one is not
+ * there for another. 0, until this is called. */
+void db_set_asker(struct db *db, int asker);
 
 /* Many rows into one table, by the engine's fastest way; in a transaction that writes, and with no other
  * statement on the connection until the end:

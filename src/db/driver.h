@@ -30,6 +30,7 @@ struct db_driver {
     struct str (*get_bytes)(struct db_rows *rows, int column);
     int64_t (*changed)(struct db *db);
     enum err (*begin)(struct db *db, bool for_writing);
+    enum err (*begin_again)(struct db *db); /* db_begin_read_again(); NULL: commit and begin */
     enum err (*commit)(struct db *db);
     void (*rollback)(struct db *db);
     int64_t (*total_changes)(struct db *db);
@@ -50,6 +51,7 @@ struct db {
     int64_t deadline_us; /* steady clock; 0: none */
     int64_t connections; /* made so far: the driver counts them */
     bool is_writing;
+    int asker;
     struct position stamps;
     int shards;
     void *handle;       /* the library's connection */

@@ -10,7 +10,7 @@
 #include "base/priority.h"
 #include "db/replica.h"
 
-enum { POOL_THREADS_MAX = 16, BATCH_RUNS_MAX = 3 };
+enum { POOL_THREADS_MAX = 16, BATCH_RUNS_MAX = 3, SHARED_MAX = 8 };
 
 /* Works in the order in which they came. A pool does not take them in that order but by
  * `work->order`, see pool_put(). */
@@ -224,22 +224,42 @@ static bool pool_put(struct queue *q, struct work *work, struct work **displaced
     }
     if (room) {
         append(q, work);
-        pthread_cond_signal(&q->filled);
+        if (q->length == 1) {
+            pthread_cond_signal(&q->filled);
+        }
     }
     pthread_mutex_unlock(&q->lock);
     return room;
 }
 
-/* NULL: stopped, and nothing is left. */
-static struct work *pool_take(struct queue *q)
+/* The lock is held, and the queue is not empty. */
+static struct work *take_foremost(struct queue *q)
+{
+    struct work *taken = unlink_work(q, find_foremost(q));
+    q->taken_order = taken->order;
+    q->taken_turn = taken->turn;
+    return taken;
+}
+
+/* One, or a list of such as may share a snapshot. NULL: nothing is there, and with `waits` it is
+ * stopped. */
+static struct work *pool_take(struct queue *q, bool waits)
 {
     struct work *taken = NULL;
     pthread_mutex_lock(&q->lock);
-    wait_filled(q);
+    if (waits) {
+        wait_filled(q);
+    }
     if (q->first != NULL) {
-        taken = unlink_work(q, find_foremost(q));
-        q->taken_order = taken->order;
-        q->taken_turn = taken->turn;
+        struct work *last = taken = take_foremost(q);
+        for (int n = 1; n < SHARED_MAX && last->foresee != NULL && q->first != NULL &&
+                        (*find_foremost(q))->foresee != NULL;
+             n++) {
+            last = last->next = take_foremost(q);
+        }
+    }
+    if (q->first != NULL) {
+        pthread_cond_signal(&q->filled);
     }
     pthread_mutex_unlock(&q->lock);
     return taken;
@@ -343,26 +363,41 @@ static enum err run_batch(struct writer *writer, struct work *list, struct work 
     return e;
 }
 
-static void finish(struct work *list, enum err batch)
+/* Works that are done and to be released. */
+struct done {
+    struct work *first;
+    struct work **last;
+};
+
+static void note_done(struct done *done, struct work *work, enum err e, bool batch_failed)
 {
-    struct work *to_release = NULL;
-    struct work **last = &to_release;
+    bool stays = work->release != NULL; /* else `done` may free it */
+    work->done(work, e, batch_failed);
+    if (stays) {
+        work->next = NULL;
+        *done->last = work;
+        done->last = &work->next;
+    }
+}
+
+static void release_all(struct work *list)
+{
     while (list != NULL) {
         struct work *work = list;
-        bool stays = work->release != NULL; /* else `done` may free it */
         list = work->next;
-        work->done(work, batch != ERR_OK ? batch : work->result, batch != ERR_OK);
-        if (stays) {
-            *last = work;
-            last = &work->next;
-        }
-    }
-    *last = NULL;
-    while (to_release != NULL) {
-        struct work *work = to_release;
-        to_release = work->next;
         work->release(work);
     }
+}
+
+static void finish(struct work *list, enum err batch)
+{
+    struct done done = {NULL, &done.first};
+    while (list != NULL) {
+        struct work *work = list;
+        list = work->next;
+        note_done(&done, work, batch != ERR_OK ? batch : work->result, batch != ERR_OK);
+    }
+    release_all(done.first);
 }
 
 /* The failures of the database itself are those of the batch; a request's own are its answer. */
@@ -513,6 +548,7 @@ static enum err begin_search(struct exec *exec, struct replica *replica, struct 
     return ERR_OK;
 }
 
+/* *db: the snapshot that was read last, or NULL; then that for the next work. */
 static enum err pool_begin(struct pool *pool, struct replica *replica, struct db **db)
 {
     if (queue_is_stopping(&pool->works)) { /* nothing was promised yet, and a queue of hashes would */
@@ -520,6 +556,64 @@ static enum err pool_begin(struct pool *pool, struct replica *replica, struct db
     }
     return replica != NULL ? begin_search(pool->exec, replica, db)
                            : exec_read_begin(pool->exec, db);
+}
+
+static void pool_end(struct pool *pool, struct db **db)
+{
+    if (*db != NULL) {
+        exec_read_end(pool->exec, *db);
+    }
+    *db = NULL;
+}
+
+/* A snapshot that was read ends with the beginning of the next one, unless nothing waits. */
+static struct work *next_work(struct pool *pool, struct db **last)
+{
+    struct work *work = *last != NULL ? pool_take(&pool->works, false) : NULL;
+    if (work == NULL) {
+        pool_end(pool, last);
+        work = pool_take(&pool->works, true);
+    }
+    return work;
+}
+
+static void foresee_all(struct work *list, struct db *db)
+{
+    int asker = 0;
+    for (struct work *w = list; w != NULL && w->foresee != NULL; w = w->next) {
+        db_set_asker(db, asker++);
+        w->foresee(w, db);
+    }
+}
+
+/* One by one in the snapshot that they share. Where it breaks the next one gets another. */
+static void run_shared(struct pool *pool, struct replica *replica, struct work *list,
+                       struct db **db)
+{
+    struct done done = {NULL, &done.first};
+    enum err begun = pool_begin(pool, replica, db);
+    int asker = 0;
+    if (begun == ERR_OK) {
+        foresee_all(list, *db);
+    }
+    while (list != NULL) {
+        struct work *work = list;
+        list = work->next;
+        enum err e = begun;
+        if (begun == ERR_OK) {
+            db_set_asker(*db, asker++);
+            db_set_deadline(*db, 0);
+            e = work->run(work, *db);
+        }
+        if (begun != ERR_OK || pool != &pool->exec->pools[EXEC_READS]) {
+            pool_end(pool, db); /* it was held for long, or such works are seldom */
+        }
+        note_done(&done, work, e, begun != ERR_OK);
+        if (list != NULL && (*db == NULL || !db_in_transaction(*db))) {
+            begun = pool_begin(pool, replica, db);
+        }
+    }
+    release_all(done.first);
 }
 
 static void *pool_main(void *arg)
@@ -533,16 +627,9 @@ static void *pool_main(void *arg)
         priority_give_way(pool->options->nice);
     }
     struct work *work;
-    while ((work = pool_take(&pool->works)) != NULL) {
-        struct db *db;
-        enum err e = pool_begin(pool, replica, &db);
-        bool failed = e != ERR_OK;
-        if (!failed) {
-            db_set_deadline(db, 0);
-            e = work->run(work, db);
-            exec_read_end(exec, db);
-        }
-        work->done(work, e, failed);
+    struct db *db = NULL;
+    while ((work = next_work(pool, &db)) != NULL) {
+        run_shared(pool, replica, work, &db);
     }
     replica_free(replica);
     return NULL;
@@ -721,7 +808,9 @@ bool exec_run(struct exec *exec, enum exec_pool pool, struct work *work)
     struct work *displaced;
     bool taken = pool_put(&exec->pools[pool].works, work, &displaced);
     if (displaced != NULL) {
-        displaced->done(displaced, ERR_BUSY, true);
+        displaced->next = NULL;
+        displaced->result = ERR_OK;
+        finish(displaced, ERR_BUSY);
     }
     return taken;
 }
@@ -749,7 +838,7 @@ enum err exec_read_begin(struct exec *exec, struct db **out)
         pthread_setspecific(exec->reader_key, db);
     }
     db_set_deadline(db, clock_steady_us() + exec->options.read_timeout_ms * 1000);
-    enum err e = db_begin_read(db);
+    enum err e = db_begin_read_again(db);
     *out = db;
     return e;
 }

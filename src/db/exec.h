@@ -1,7 +1,8 @@
 /* The executor: the one place where threads, connections and transactions meet.
  *
  *   reads   on SQLite on the caller's thread, on that thread's own read-only connection, in one
- *           snapshot; on a database server likewise on the threads of a pool
+ *           snapshot; on a database server likewise on the threads of a pool, where those that wait
+ *           and say ahead what they will ask share a snapshot: one round trip serves them all
  *   writes  queued to a writer: one thread, one connection, one transaction for all that wait
  *           (group commit). One that fails before it has written anything simply fails; one that
  *           has written undoes the batch, and the others run again without it. Each shard of the
@@ -28,10 +29,13 @@ struct work {
     /* May be called more than once: a batch that was abandoned is run again, so run starts from
      * nothing each time. Anything but ERR_OK undoes what it wrote. */
     enum err (*run)(struct work *work, struct db *db);
+    /* What run will ask first, as db_foresee() has it. In EXEC_READS, for works that take a moment;
+     * NULL: the work gets a snapshot of its own. */
+    void (*foresee)(struct work *work, struct db *db);
     /* `e`: what run said, or the failure of the whole batch (`batch_failed`). */
     void (*done)(struct work *work, enum err e, bool batch_failed);
-    /* After `done` of the whole batch; NULL: the work is gone with its `done`. What wakes other
-     * threads belongs here: one wake-up then finds a batch of answers instead of one. */
+    /* After `done` of the whole batch, or of all that shared a snapshot; NULL: the work is gone with its
+     * `done`. What wakes other threads belongs here: one wake-up then finds a batch of answers. */
     void (*release)(struct work *work);
     enum err result; /* the executor's own note between run and done */
     void *context;   /* of who made it */

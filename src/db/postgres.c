@@ -4,8 +4,9 @@
  * Statements whose outcome nobody waits for are queued in libpq's pipeline, and go out with the next one
  * whose rows are wanted (https://www.postgresql.org/docs/15/libpq-pipeline-mode.html): BEGIN with the
  * first, what a message writes with the next message's questions or with COMMIT. A Sync follows each of
- * which we wait, so that what was sent before has been read as well. The end of a transaction that reads
- * is sent and not waited for.
+ * which we wait, so that what was sent before has been read as well; in a transaction that reads a Flush,
+ * which the server does not answer. The end of a transaction that reads is sent and not waited for, or goes
+ * with the first question of the next one.
  *
  * A transaction that writes is READ COMMITTED: whoever writes in a shard holds its counter, and sees
  * all that was committed before. One that reads is a snapshot, REPEATABLE READ. A statement that fails
@@ -29,8 +30,7 @@
 enum {
     FLIGHTS_MAX = 256, /* with their results they fit into the socket's buffers: nobody blocks */
     TIMEOUT_STEP_MS = 100,
-    FORESEEN_MAX = 32,
-    FORESEEN_ARGS_MAX = 6,
+    FORESEEN_MAX = 64,
     CONNECT_TIMEOUT_S = 3,
 };
 
@@ -51,9 +51,10 @@ struct flight {
 
 /* A question that was sent before it was asked. */
 struct foreseen {
+    int asker;
     int query;
     size_t count;
-    struct db_val args[FORESEEN_ARGS_MAX];
+    struct db_val args[POSTGRES_SHORT_MAX];
     PGresult *result; /* NULL: under way, or taken */
     bool is_taken;
 };
@@ -134,18 +135,20 @@ static const struct {
     const char *text;
 } bounds[] = {
     {"read", "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"},
+    {"read again", "COMMIT AND CHAIN"},
     {"write", "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"},
     {"commit", "COMMIT"},
     {"rollback", "ROLLBACK"},
 };
 
-/* Times are UTC; a commit is on disk when it returns, whatever the server's default. */
+/* Times are UTC; a commit is on disk when it returns, whatever the server's default. Without merge joins: a
+ * plan that is kept must not rest on a table's being small, or its rows' being the first ones, today. */
 static enum err set_up(struct db *db)
 {
     char sql[256];
     snprintf(sql, sizeof(sql),
              "SET client_encoding TO 'UTF8'; SET timezone TO 'UTC'; SET lock_timeout TO %" PRId64
-             "; SET statement_timeout TO 0; SET synchronous_commit TO on"
+             "; SET statement_timeout TO 0; SET synchronous_commit TO on; SET enable_mergejoin TO off"
              "; SET default_transaction_read_only TO %s",
              db->options.busy_timeout_ms, db->options.read_only ? "on" : "off");
     enum err e = run(db, sql);
@@ -312,16 +315,32 @@ static bool land(struct db *db, PGresult *result)
     return false;
 }
 
+/* Asks for the results of what is queued. */
+static bool send_request(struct session *session, PGconn *connection)
+{
+    if (session->state == INSIDE && !session->is_writing) {
+        return PQsendFlushRequest(connection) == 1 && PQflush(connection) == 0;
+    }
+    session->syncs++;
+    return PQpipelineSync(connection) == 1;
+}
+
+/* Behind a failure the server does not listen again before a Sync. */
+static bool is_deaf(const struct session *session, PGconn *connection)
+{
+    return PQpipelineStatus(connection) == PQ_PIPELINE_ABORTED && session->syncs == 0 &&
+           session->landed == session->sent;
+}
+
 /* Sends what is queued and reads all results. *last, which may be NULL: that of the last command, to
  * be cleared by the caller. The failure of the transaction, or of what was asked outside of one. */
 static enum err settle(struct db *db, PGresult **last)
 {
     struct session *session = db->prepared;
     PGconn *connection = connection_of(db);
-    bool is_over = PQpipelineSync(connection) != 1;
+    bool is_over = !send_request(session, connection);
     bool was_null = false; /* one stands behind each command's result, two nowhere */
-    session->syncs++;
-    while (!is_over && session->syncs > 0) {
+    while (!is_over && (session->landed < session->sent || session->syncs > 0)) {
         PGresult *result = PQgetResult(connection);
         bool is_kept = false;
         if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
@@ -336,8 +355,12 @@ static enum err settle(struct db *db, PGresult **last)
         is_over = result == NULL && (was_null || PQstatus(connection) != CONNECTION_OK);
         was_null = result == NULL;
         PQclear(is_kept ? NULL : result);
+        if (is_deaf(session, connection)) {
+            session->syncs++;
+            is_over = PQpipelineSync(connection) != 1;
+        }
     }
-    if (session->syncs > 0) {
+    if (session->landed < session->sent || session->syncs > 0) {
         forget_foreseen(session);
         note_failure(session, classify(db, NULL, "pipeline"), -1);
         PQfinish(connection);
@@ -566,32 +589,15 @@ static enum err queue(struct db *db, int query, const struct db_val *args, size_
 
 /* --- what is foreseen ----------------------------------------------------------------------- */
 
-static bool is_same(const struct db_val *a, const struct db_val *b)
-{
-    if (a->type != b->type || a->type == DB_NULL) {
-        return a->type == b->type;
-    }
-    return a->type == DB_UUID ? uuid_eq(a->id, b->id) : a->i == b->i;
-}
-
-/* Texts and blobs are of somebody who may be gone when it is asked. */
-static bool is_fit(const struct db_val *args, size_t count)
-{
-    bool fit = count <= FORESEEN_ARGS_MAX;
-    for (size_t i = 0; fit && i < count; i++) {
-        fit = args[i].type != DB_TEXT && args[i].type != DB_BLOB;
-    }
-    return fit;
-}
-
-static struct foreseen *find_foreseen(struct session *session, int query, const struct db_val *args,
+static struct foreseen *find_foreseen(struct db *db, int query, const struct db_val *args,
                                       size_t count)
 {
+    struct session *session = db->prepared;
     for (int i = 0; i < session->foreseen_count; i++) {
         struct foreseen *f = &session->foreseen[i];
-        bool same = !f->is_taken && f->query == query && f->count == count;
+        bool same = !f->is_taken && f->asker == db->asker && f->query == query && f->count == count;
         for (size_t k = 0; same && k < count; k++) {
-            same = is_same(&f->args[k], &args[k]);
+            same = postgres_is_same(&f->args[k], &args[k]);
         }
         if (same) {
             return f;
@@ -603,14 +609,14 @@ static struct foreseen *find_foreseen(struct session *session, int query, const 
 static void postgres_foresee(struct db *db, int query, const struct db_val *args, size_t count)
 {
     struct session *session = db->prepared;
-    if (session->state != INSIDE || !is_fit(args, count) ||
+    if (session->state != INSIDE || !postgres_is_short(args, count) ||
         session->foreseen_count == FORESEEN_MAX ||
-        find_foreseen(session, query, args, count) != NULL ||
+        find_foreseen(db, query, args, count) != NULL ||
         queue(db, query, args, count, false) != ERR_OK) {
         return; /* it is asked when it is asked, and fails then */
     }
     struct foreseen *f = &session->foreseen[session->foreseen_count];
-    *f = (struct foreseen){.query = query, .count = count};
+    *f = (struct foreseen){.asker = db->asker, .query = query, .count = count};
     memcpy(f->args, args, count * sizeof(*args));
     session->flights[session->sent - 1].foreseen = session->foreseen_count++;
 }
@@ -619,8 +625,8 @@ static void postgres_foresee(struct db *db, int query, const struct db_val *args
 static enum err take_foreseen(struct db *db, int query, const struct db_val *args, size_t count,
                               PGresult **out)
 {
-    struct session *session = db->prepared;
-    struct foreseen *f = is_fit(args, count) ? find_foreseen(session, query, args, count) : NULL;
+    bool is_short = postgres_is_short(args, count);
+    struct foreseen *f = is_short ? find_foreseen(db, query, args, count) : NULL;
     if (f == NULL) {
         return ERR_OK;
     }
@@ -798,6 +804,18 @@ static enum err end_reading(struct db *db)
     return e;
 }
 
+/* Nothing is sent before the first question. */
+static enum err postgres_begin_again(struct db *db)
+{
+    struct session *session = db->prepared;
+    if (time_left_ms(db) == session->timeout_ms) {
+        forget_foreseen(session);
+        return queue_bound(db, "read again", false);
+    }
+    enum err e = end_reading(db);
+    return e == ERR_OK ? postgres_begin(db, false) : e;
+}
+
 static enum err postgres_commit(struct db *db)
 {
     struct session *session = db->prepared;
@@ -958,6 +976,7 @@ const struct db_driver db_postgres = {
     .get_bytes = postgres_get_bytes,
     .changed = postgres_changed,
     .begin = postgres_begin,
+    .begin_again = postgres_begin_again,
     .commit = postgres_commit,
     .rollback = postgres_rollback,
     .total_changes = postgres_total_changes,

@@ -89,6 +89,25 @@ int64_t postgres_read_number(const char *from, int n, Oid type)
     return type == OID_TIMESTAMPTZ ? from_postgres_time(number) : number;
 }
 
+/* --- what is foreseen ---------------------------------------------------------------------- */
+
+bool postgres_is_same(const struct db_val *a, const struct db_val *b)
+{
+    if (a->type != b->type || a->type == DB_NULL) {
+        return a->type == b->type;
+    }
+    return a->type == DB_UUID ? uuid_eq(a->id, b->id) : a->i == b->i;
+}
+
+bool postgres_is_short(const struct db_val *args, size_t count)
+{
+    bool fit = count <= POSTGRES_SHORT_MAX;
+    for (size_t i = 0; fit && i < count; i++) {
+        fit = args[i].type != DB_TEXT && args[i].type != DB_BLOB;
+    }
+    return fit;
+}
+
 /* --- failures ------------------------------------------------------------------------------ */
 
 enum err postgres_class(const char *state)

@@ -8,6 +8,7 @@
 
 enum {
     PARAMETERS_MAX = 32,
+    POSTGRES_SHORT_MAX = 6,
     POSTGRES_UNUSED = 18, /* "char": the type of a parameter that is not in the text; always NULL */
 };
 
@@ -22,6 +23,10 @@ struct postgres_parameters {
 /* The i-th parameter, as the type that the server wants; `value` must live as long as `p`. False: it wants
  * another type than that of the value. */
 bool postgres_bind(struct postgres_parameters *p, int i, const struct db_val *value, Oid type);
+/* May they be kept for later? Texts and blobs are of somebody who may be gone then. */
+bool postgres_is_short(const struct db_val *args, size_t count);
+/* For such. */
+bool postgres_is_same(const struct db_val *a, const struct db_val *b);
 /* A number, time or boolean of n bytes. */
 int64_t postgres_read_number(const char *from, int n, Oid type);
 /* Microseconds since 1970 as PostgreSQL counts them. What is beyond its times is infinitely early or

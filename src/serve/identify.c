@@ -9,6 +9,7 @@
 #include "serve/app.h"
 #include "serve/rates.h"
 #include "serve/touch.h"
+#include "store/session.h"
 
 enum { BASIC_MAX = 1024 };
 
@@ -55,14 +56,44 @@ static void foresee(struct req *r, struct uuid user_id)
     }
 }
 
+static enum jwt_result check_jwt(struct req *r, struct str token, struct jwt_claims *claims)
+{
+    return jwt_check(r->arena, r->app->limits.secret_key, token, clock_now_us() / US_PER_SECOND,
+                     claims);
+}
+
+static bool is_one_word(struct str token)
+{
+    return token.n > 0 && !str_contains_byte(token, ' ');
+}
+
+void identify_foresee(struct req *r)
+{
+    struct jwt_claims *claims = ARENA_NEW(r->arena, struct jwt_claims);
+    struct str token;
+    (void)first_word(r->authorization, &token);
+    bool is_known = !r->is_foreseen && identify_scheme(r) == SCHEME_BEARER && is_one_word(token) &&
+                    check_jwt(r, token, claims) == JWT_OK && claims->token_type == TOKEN_ACCESS;
+    r->is_foreseen = true;
+    if (is_known) {
+        r->claims = claims;
+        store_session_foresee(r->call.db, claims->sid);
+        foresee(r, claims->user_id);
+    }
+}
+
 static enum err identify_bearer(struct req *r, struct str token)
 {
     struct jwt_claims claims;
-    if (token.n == 0 || str_contains_byte(token, ' ')) {
+    if (!is_one_word(token)) {
         return ERR_AUTH_HEADER;
     }
-    enum jwt_result result = jwt_check(r->arena, r->app->limits.secret_key, token,
-                                       clock_now_us() / US_PER_SECOND, &claims);
+    enum jwt_result result = JWT_OK;
+    if (r->claims != NULL) {
+        claims = *r->claims;
+    } else {
+        result = check_jwt(r, token, &claims);
+    }
     if (result == JWT_NO_USER) {
         r->detail = STR("Token contained no recognizable user identification");
         return ERR_TOKEN_INVALID;
@@ -74,7 +105,6 @@ static enum err identify_bearer(struct req *r, struct str token)
         return bad_token(r, "Token has wrong type");
     }
     r->auth_expires_us = claims.exp * US_PER_SECOND;
-    foresee(r, claims.user_id);
     return told(r, chat_identify_jwt(&r->call, &claims, &r->user, &r->session));
 }
 
@@ -95,8 +125,7 @@ static enum err identify_ticket(struct req *r)
 {
     struct jwt_claims claims;
     struct str ticket = query_get(&r->query, STR("ticket"));
-    enum jwt_result result = jwt_check(r->arena, r->app->limits.secret_key, ticket,
-                                       clock_now_us() / US_PER_SECOND, &claims);
+    enum jwt_result result = check_jwt(r, ticket, &claims);
     if (result != JWT_OK || claims.token_type != TOKEN_TICKET) {
         return bad_token(r, "Token is invalid or expired");
     }

@@ -14,6 +14,10 @@ bool identify_by_ticket(const struct req *r);
 /* Does it need r->call.db? */
 bool identify_reads(const struct req *r);
 
+/* Foresees (db_foresee()) what identify() will ask and, with r->reads_surely, what the route will: as far as
+ * the token alone says it. Once for a request. */
+void identify_foresee(struct req *r);
+
 /* Sets r->user, r->session, r->call.me, r->auth_expires_us. Anonymous is no error here. r->call.db
  * must be in a transaction. Basic takes as long as a password hash: on the pool for hashes only. */
 enum err identify(struct req *r) CHECKED;

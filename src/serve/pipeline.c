@@ -160,9 +160,9 @@ static enum err check_target(struct req *r)
 static enum err admit(struct req *r)
 {
     const struct route *access = access_route(r);
-    enum err target = check_target(r);
-    r->reads_surely = target == ERR_OK && r->route != NULL && r->route->db == ROUTE_READ &&
-                      r->route->foresee != NULL;
+    if (r->call.db != NULL && !exec_reads_here(r->app->exec) && access->access != ACCESS_IGNORE) {
+        identify_foresee(r);
+    }
     enum err e = access->access == ACCESS_IGNORE ? ERR_OK : identify(r);
     if (e == ERR_OK) {
         if (r->call.db != NULL) { /* else nobody has read yet when it was used last */
@@ -180,7 +180,7 @@ static enum err admit(struct req *r)
         options_write(r);
         return ERR_OK;
     }
-    return r->route == NULL ? method_not_allowed(r) : target;
+    return r->route == NULL ? method_not_allowed(r) : r->target;
 }
 
 /* --- object, body, handler ----------------------------------------------------------------- */
@@ -344,7 +344,9 @@ static void submit_to(struct req *r, enum exec_pool pool,
                       enum err (*run)(struct work *work, struct db *db),
                       void (*done)(struct work *work, enum err e, bool batch_failed))
 {
-    r->work = (struct work){.run = run, .done = done, .turn = net_turn(r->address, r->app->seed)};
+    r->work.run = run;
+    r->work.done = done;
+    r->work.turn = net_turn(r->address, r->app->seed);
     if (!exec_run(r->app->exec, pool, &r->work)) {
         reply_send(r, ERR_BUSY);
     }
@@ -378,6 +380,7 @@ static void slow_done(struct work *work, enum err e, bool batch_failed)
 /* The exchange is deferred already. */
 static void submit_slow(struct req *r)
 {
+    r->work = (struct work){0};
     submit_to(r, EXEC_HASHES, slow_run, slow_done);
 }
 
@@ -462,18 +465,42 @@ static void apart_done(struct work *work, enum err e, bool batch_failed)
 {
     struct req *r = req_of(work);
     (void)batch_failed;
-    if (e == ERR_OK && r->to_writer) {
-        go_on_writing(r);
-    } else if (e == ERR_OK && r->take != NULL) {
-        finish(r);
-    } else {
-        reply_send(r, e);
+    r->to_writer = r->to_writer && e == ERR_OK;
+    if (e != ERR_OK || (!r->to_writer && r->take == NULL)) {
+        r->take = NULL; /* an error takes nothing over */
+        reply_make(r, e);
     }
+}
+
+static void apart_release(struct work *work)
+{
+    struct req *r = req_of(work);
+    if (r->to_writer) {
+        go_on_writing(r);
+    } else {
+        finish(r);
+    }
+}
+
+static void apart_foresee(struct work *work, struct db *db)
+{
+    struct req *r = req_of(work);
+    r->call.db = db;
+    identify_foresee(r);
+}
+
+/* Does it read so little that others may wait for it in the same snapshot? What writes only asks who
+ * the caller is. */
+static bool reads_little(const struct req *r)
+{
+    return r->reads_surely || (r->route != NULL && r->route->db == ROUTE_WRITE);
 }
 
 static void handle_apart(struct req *r, enum exec_pool pool)
 {
     http_defer(r->x);
+    r->work = (struct work){.release = apart_release,
+                            .foresee = reads_little(r) ? apart_foresee : NULL};
     submit_to(r, pool, apart_run, apart_done);
 }
 
@@ -550,6 +577,9 @@ static void handle(struct req *r)
         reply_send(r, e);
         return;
     }
+    r->target = check_target(r);
+    r->reads_surely = r->target == ERR_OK && r->route != NULL && r->route->db == ROUTE_READ &&
+                      r->route->foresee != NULL;
     bool basic = access_route(r)->access != ACCESS_IGNORE && identify_scheme(r) == SCHEME_BASIC;
     if (basic || scans_texts(r)) {
         handle_apart(r, basic ? EXEC_HASHES : EXEC_SEARCHES);

@@ -4,6 +4,7 @@
 
 #include "base/problems.h"
 #include "chat/call.h"
+#include "crypto/token.h"
 #include "db/exec.h"
 #include "http/accept.h"
 #include "http/query.h"
@@ -77,7 +78,10 @@ struct req {
     enum err body_error;    /* the body as a whole: told after the object was found */
     struct str body_detail; /* its text */
     enum err kept_error;    /* what the client is told although what was written is kept */
+    enum err target;        /* what is wrong with the path or the query */
     bool reads_surely;      /* nothing but the caller can keep it from its handler; it foresees */
+    bool is_foreseen;       /* identify_foresee() has been called */
+    const struct jwt_claims *claims; /* of the access token that it found good; else NULL */
     bool to_writer;         /* admitted, and the writer has still to run it */
     struct problems problems;
     struct str detail;        /* instead of the error's own text */

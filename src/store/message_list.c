@@ -213,13 +213,13 @@ static struct window without_offset(const struct message_plan *plan, struct wind
     return w;
 }
 
-void store_message_foresee_list(struct db *db, struct uuid conversation_id, struct uuid reader_id,
-                                bool deleted, const struct window *w)
+void store_message_foresee_list(struct db *db, struct uuid conversation_id, bool deleted,
+                                const struct window *w)
 {
     db_foresee(db, w->descending ? Q_MESSAGE_PAGE_DESC : Q_MESSAGE_PAGE_ASC,
                ARGS(V_UUID(conversation_id), V_INT(w->after.n), V_BOOL(deleted), V_INT(w->limit),
                     V_INT(w->offset)));
-    store_foresee_read_marks(db, conversation_id, reader_id);
+    store_foresee_inside(db, conversation_id);
 }
 
 static enum err list_conversation(struct db *db, struct arena *a, const struct message_plan *plan,
@@ -258,7 +258,12 @@ enum err store_message_list(struct db *db, struct arena *a, const struct message
     bool whole = plan->is_plain && f->conversation != NULL;
     enum err e = whole ? list_conversation(db, a, plan, window, rows, count)
                        : list_filtered(db, a, plan, window, rows, count);
-    return e == ERR_OK ? store_complete_messages(db, a, f->reader_id, *rows, *count) : e;
+    if (e != ERR_OK) {
+        return e;
+    }
+    return f->conversation != NULL
+               ? store_complete_inside(db, a, f->conversation, f->reader_id, *rows, *count)
+               : store_complete_messages(db, a, f->reader_id, *rows, *count);
 }
 
 enum err store_message_newest(struct db *db, struct arena *a, struct uuid conversation_id,

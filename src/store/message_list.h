@@ -59,8 +59,8 @@ enum err store_message_list(struct db *db, struct arena *a, const struct message
 
 /* store_message_list() will be asked for a conversation as it is; see db_foresee(). The window has no
  * offset. */
-void store_message_foresee_list(struct db *db, struct uuid conversation_id, struct uuid reader_id,
-                                bool deleted, const struct window *window);
+void store_message_foresee_list(struct db *db, struct uuid conversation_id, bool deleted,
+                                const struct window *window);
 
 /* The newest of a conversation, in chronological order, without tombstones. */
 enum err store_message_newest(struct db *db, struct arena *a, struct uuid conversation_id,

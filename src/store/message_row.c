@@ -36,13 +36,23 @@ enum err store_read_messages(struct db *db, struct arena *a, int query, const st
     return db_end(&found, e);
 }
 
+static void foresee_read_marks(struct db *db, struct uuid conversation_id, struct uuid reader_id)
+{
+    db_foresee(db, Q_MESSAGE_READ_MARKS, ARGS(V_UUID(conversation_id), V_UUID(reader_id)));
+}
+
+static void foresee_author(struct db *db, struct uuid id)
+{
+    db_foresee(db, Q_MESSAGE_AUTHOR, ARGS(V_UUID(id)));
+}
+
 /* All of them at once, and how far each conversation is read. */
 static void foresee_companions(struct db *db, struct uuid reader_id, const struct message *rows,
                                size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        db_foresee(db, Q_MESSAGE_AUTHOR, ARGS(V_UUID(rows[i].sender_id)));
-        store_foresee_read_marks(db, rows[i].conversation_id, reader_id);
+        foresee_author(db, rows[i].sender_id);
+        foresee_read_marks(db, rows[i].conversation_id, reader_id);
     }
 }
 
@@ -83,11 +93,6 @@ struct read_marks {
     int64_t others; /* the least of them */
 };
 
-void store_foresee_read_marks(struct db *db, struct uuid conversation_id, struct uuid reader_id)
-{
-    db_foresee(db, Q_MESSAGE_READ_MARKS, ARGS(V_UUID(conversation_id), V_UUID(reader_id)));
-}
-
 static enum err read_marks(struct db *db, struct uuid conversation_id, struct uuid reader_id,
                            struct read_marks *out)
 {
@@ -99,6 +104,13 @@ static enum err read_marks(struct db *db, struct uuid conversation_id, struct uu
         out->others = db_is_null(&rows, 1) ? INT64_MAX : db_int(&rows, 1);
     }
     return db_end(&rows, e);
+}
+
+static void set_is_read(struct message *message, struct uuid reader_id,
+                        const struct read_marks *marks)
+{
+    bool is_mine = uuid_eq(message->sender_id, reader_id);
+    message->is_read = message->seq <= (is_mine ? marks->others : marks->mine);
 }
 
 static enum err complete_read(struct db *db, struct uuid reader_id, struct message *rows,
@@ -114,8 +126,7 @@ static enum err complete_read(struct db *db, struct uuid reader_id, struct messa
     } else {
         e = read_marks(db, rows[i].conversation_id, reader_id, &marks[i]);
     }
-    bool is_mine = uuid_eq(rows[i].sender_id, reader_id);
-    rows[i].is_read = rows[i].seq <= (is_mine ? marks[i].others : marks[i].mine);
+    set_is_read(&rows[i], reader_id, &marks[i]);
     return e;
 }
 
@@ -129,4 +140,104 @@ enum err store_complete_messages(struct db *db, struct arena *a, struct uuid rea
         e = complete_read(db, reader_id, rows, marks, i);
     }
     return e;
+}
+
+/* --- messages of one conversation --------------------------------------------------------- */
+
+enum { MEMBERS_MAX = 16 };
+
+/* The members of a conversation. */
+struct members {
+    struct user users[MEMBERS_MAX];
+    size_t count; /* more than MEMBERS_MAX: they are not all here */
+    struct read_marks marks;
+};
+
+void store_foresee_inside(struct db *db, struct uuid conversation_id)
+{
+    db_foresee(db, Q_MESSAGE_MEMBERS, ARGS(V_UUID(conversation_id), V_INT(MEMBERS_MAX + 1)));
+}
+
+static void read_member(struct db_rows *rows, struct arena *a, struct uuid reader_id,
+                        struct members *out)
+{
+    struct user *user = &out->users[out->count];
+    int64_t read_seq = db_int(rows, 0);
+    store_read_user(rows, 1, a, user);
+    if (uuid_eq(user->id, reader_id)) {
+        out->marks.mine = read_seq;
+    } else if (read_seq < out->marks.others) {
+        out->marks.others = read_seq;
+    }
+}
+
+static enum err read_members(struct db *db, struct arena *a, struct uuid conversation_id,
+                             struct uuid reader_id, struct members *out)
+{
+    struct db_rows rows;
+    out->count = 0;
+    out->marks = (struct read_marks){.mine = 0, .others = INT64_MAX};
+    enum err e = db_query(db, Q_MESSAGE_MEMBERS,
+                          ARGS(V_UUID(conversation_id), V_INT(MEMBERS_MAX + 1)), &rows);
+    while (e == ERR_OK && out->count <= MEMBERS_MAX && db_next(&rows)) {
+        if (out->count < MEMBERS_MAX) {
+            read_member(&rows, a, reader_id, out);
+        }
+        out->count++;
+    }
+    return db_end(&rows, e);
+}
+
+static const struct user *find_member(const struct members *members, struct uuid id)
+{
+    for (size_t i = 0; i < members->count; i++) {
+        if (uuid_eq(members->users[i].id, id)) {
+            return &members->users[i];
+        }
+    }
+    return NULL;
+}
+
+/* Who has left is not among the members. */
+static enum err set_senders(struct db *db, struct arena *a, const struct members *members,
+                            struct message *rows, size_t count)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < count; i++) {
+        if (find_member(members, rows[i].sender_id) == NULL) {
+            foresee_author(db, rows[i].sender_id);
+        }
+    }
+    for (size_t i = 0; i < count && e == ERR_OK; i++) {
+        const struct user *sender = find_member(members, rows[i].sender_id);
+        if (sender != NULL) {
+            rows[i].sender = *sender;
+        } else {
+            e = complete_sender(db, a, rows, i);
+        }
+    }
+    return e;
+}
+
+enum err store_complete_inside(struct db *db, struct arena *a, const struct conversation *c,
+                               struct uuid reader_id, struct message *rows, size_t count)
+{
+    struct members *members = ARENA_NEW(a, struct members);
+    if (count == 0) {
+        return ERR_OK;
+    }
+    members->count = (size_t)c->participant_count;
+    if (members->count <= MEMBERS_MAX) {
+        enum err e = read_members(db, a, c->id, reader_id, members);
+        if (e != ERR_OK) {
+            return e;
+        }
+    }
+    if (members->count > MEMBERS_MAX) {
+        return store_complete_messages(db, a, reader_id, rows, count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        set_is_read(&rows[i], reader_id, &members->marks);
+    }
+    return set_senders(db, a, members, rows, count);
 }

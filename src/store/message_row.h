@@ -16,5 +16,8 @@ enum err store_complete_senders(struct db *db, struct arena *a, struct message *
 /* Sets sender and is_read: one query for each sender and one for each conversation among them. */
 enum err store_complete_messages(struct db *db, struct arena *a, struct uuid reader_id,
                                  struct message *rows, size_t count) CHECKED;
-/* store_complete_messages() will be called for messages of that conversation; see db_foresee(). */
-void store_foresee_read_marks(struct db *db, struct uuid conversation_id, struct uuid reader_id);
+/* The same for messages of one conversation: one query for all of its members where they are few. */
+enum err store_complete_inside(struct db *db, struct arena *a, const struct conversation *c,
+                               struct uuid reader_id, struct message *rows, size_t count) CHECKED;
+/* It will be called for messages of that conversation; see db_foresee(). */
+void store_foresee_inside(struct db *db, struct uuid conversation_id);

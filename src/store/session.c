@@ -51,6 +51,11 @@ enum err store_session_get(struct db *db, struct arena *a, struct uuid id, struc
     return get_session(db, a, Q_SESSION_GET, V_UUID(id), out, user, found);
 }
 
+void store_session_foresee(struct db *db, struct uuid id)
+{
+    db_foresee(db, Q_SESSION_GET, ARGS(V_UUID(id)));
+}
+
 enum err store_session_by_token(struct db *db, struct arena *a, struct str token_hash,
                                 struct session *out, struct user *user, bool *found)
 {

@@ -7,6 +7,8 @@
 /* The session and its account, whatever their state. */
 enum err store_session_get(struct db *db, struct arena *a, struct uuid id, struct session *out,
                            struct user *user, bool *found) CHECKED;
+/* store_session_get() will be asked; see db_foresee(). */
+void store_session_foresee(struct db *db, struct uuid id);
 enum err store_session_by_token(struct db *db, struct arena *a, struct str token_hash,
                                 struct session *out, struct user *user, bool *found) CHECKED;
 

@@ -260,6 +260,13 @@ describe('check', () => {
         assert.match(await place(t).bad(['check'], { PORT: 'abc' }), /PORT/);
     });
 
+    test('finds settings that do not go together', async (t) => {
+        const { good, bad } = place(t);
+        await good(['migrate']);
+        const replica = { DATABASE_REPLICA_URL: 'postgres://replica/chat' };
+        assert.match(await bad(['check'], replica), /E004.*DATABASE_REPLICA_URL/);
+    });
+
     test('--deploy warns as Django does', async (t) => {
         const { good, cli } = place(t);
         await good(['migrate']);

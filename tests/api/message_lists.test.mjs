@@ -222,6 +222,32 @@ describe('the nested list', () => {
     });
 });
 
+// The members of a small conversation are read at once, those of a larger one as far as they are needed.
+describe('senders and read marks', () => {
+    for (const more of [0, 13, 14]) {
+        test(`of a conversation of ${more + 3}, one of whom leaves`, async () => {
+            const c = await makeCast(server);
+            for (let n = 0; n < more; n++) {
+                const { id } = await register(server);
+                ok(await c.owner.post(`${c.path}participants/`, { user_id: id }), 201);
+            }
+            const people = [c.owner, c.moderator, c.member];
+            for (const user of people) await say(user, c, `from ${user.id}`);
+            const show = async (user) =>
+                (await get({}, nested(c), user)).map((row) => [row.sender.id, row.is_read]);
+            const senders = people.map((user) => user.id);
+            const marked = (marks) => senders.map((id, i) => [id, marks[i]]);
+            assert.deepEqual(await show(c.member), marked([true, true, false]));
+            ok(await c.owner.delete(`${c.path}participants/${c.member.id}/`), 204);
+            assert.deepEqual(await show(c.moderator), marked([true, false, false]));
+            ok(await c.owner.post(`${c.path}read/`, { seq: 3 }));
+            const byAll = more === 0;
+            assert.deepEqual(await show(c.moderator), marked([true, byAll, false]));
+            assert.deepEqual(await show(c.owner), marked([byAll, true, true]));
+        });
+    }
+});
+
 describe('unread', () => {
     const unread = async (user, query) => ids(await get(query, `${FLAT}unread/`, user));
     let c;

@@ -152,7 +152,7 @@ test('a copy of an older copy: who was told more starts afresh', async () => {
     }
 });
 
-const MESSAGES = 8000;
+const MESSAGES = 5000;
 const DEMO = ['seed-demo', '--users', '20', '--conversations', '50', '--messages', `${MESSAGES}`];
 
 // Kills the command once the target holds some, and not all, of the messages.
@@ -176,10 +176,21 @@ async function breakOff(from, to) {
 }
 
 describe('broken off', () => {
+    let demo;
+    before(() => {
+        demo = databases.make('sqlite');
+        return good(demo, DEMO);
+    });
+
+    function copyOfDemo() {
+        const copy = databases.make('sqlite');
+        demo.sql(`VACUUM INTO '${copy.file}'`);
+        return copy;
+    }
+
     for (const engine of ['sqlite', 'postgres', 'mariadb']) {
         test(`sqlite to ${engine}: it is nobody's database until it is whole`, async () => {
-            const [from, to] = [databases.make('sqlite'), databases.make(engine)];
-            await good(from, DEMO);
+            const [from, to] = [copyOfDemo(), databases.make(engine)];
             await breakOff(from, to);
             for (const args of [['serve'], ['migrate'], ['seed-demo', '--replace']]) {
                 assert.match(await bad(to, args, { PORT: 0 }), /confab move/, args[0]);
@@ -197,8 +208,7 @@ describe('broken off', () => {
     }
 
     test('a source that has changed since is refused', async () => {
-        const [from, to] = [databases.make('sqlite'), databases.make('sqlite')];
-        await good(from, DEMO);
+        const [from, to] = [copyOfDemo(), databases.make('sqlite')];
         await breakOff(from, to);
         const server = await serve(from);
         await register(server, { username: 'late' });

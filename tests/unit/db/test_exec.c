@@ -573,6 +573,79 @@ static void test_a_full_pool_displaces_the_greedy(void **state)
 }
 
 /* One pool that is busy is not in the way of another. */
+/* ------- sharing a snapshot ------- */
+
+/* What happened to the works of a list, in order. */
+struct sharer {
+    struct work work;
+    struct guesses *all;
+    char *steps;
+    char name;
+};
+
+static void note_step(struct work *work, char step)
+{
+    struct sharer *sharer = work->context;
+    char *end = sharer->steps + strlen(sharer->steps);
+    end[0] = step;
+    end[1] = sharer->name;
+    end[2] = '\0';
+}
+
+static void sharer_foresee(struct work *work, struct db *db)
+{
+    assert_true(db_in_transaction(db));
+    note_step(work, 'f');
+}
+
+/* The first one ends the transaction; the next one still has one. */
+static enum err sharer_run(struct work *work, struct db *db)
+{
+    struct sharer *sharer = work->context;
+    assert_true(db_in_transaction(db));
+    note_step(work, 'r');
+    if (sharer->name == '1') {
+        db_rollback(db);
+        return ERR_BUSY;
+    }
+    return ERR_OK;
+}
+
+static void sharer_done(struct work *work, enum err e, bool batch_failed)
+{
+    const struct sharer *sharer = work->context;
+    assert_int_equal(e, sharer->name == '1' ? ERR_BUSY : ERR_OK);
+    assert_false(batch_failed);
+    note_step(work, 'd');
+    atomic_fetch_add(&sharer->all->done, 1);
+}
+
+static void sharer_release(struct work *work)
+{
+    note_step(work, 'R');
+}
+
+static void test_sharing_a_snapshot(void **state)
+{
+    struct fixture *f = *state;
+    struct guesses all = {0};
+    struct guess first = new_guess(0, &all);
+    struct sharer sharers[3];
+    char steps[40] = "";
+    hold_pool(f, &first);
+    for (int i = 0; i < 3; i++) {
+        sharers[i] = (struct sharer){.all = &all, .steps = steps, .name = (char)('1' + i)};
+        sharers[i].work = (struct work){.run = sharer_run,
+                                        .done = sharer_done,
+                                        .release = sharer_release,
+                                        .foresee = sharer_foresee,
+                                        .context = &sharers[i]};
+        assert_true(exec_run(f->exec, EXEC_HASHES, &sharers[i].work));
+    }
+    finish_pool(f, &all, 4);
+    assert_string_equal(steps, "f1f2f3r1d1r2d2r3d3R1R2R3");
+}
+
 static void test_pools_are_apart(void **state)
 {
     struct fixture *f = *state;
@@ -684,6 +757,7 @@ int main(void)
         TEST(test_pool_work_goes_on_to_the_writer),
         TEST(test_turns),
         TEST(test_a_full_pool_displaces_the_greedy),
+        TEST(test_sharing_a_snapshot),
         TEST(test_pools_are_apart),
         TEST(test_commits_are_told_before_answers),
         TEST(test_a_new_connection),
