@@ -10,7 +10,7 @@
 #include "base/priority.h"
 #include "db/replica.h"
 
-enum { POOL_THREADS_MAX = 16, BATCH_RUNS_MAX = 3, SHARED_MAX = 8 };
+enum { POOL_THREADS_MAX = 16, BATCH_RUNS_MAX = 3, SHARED_MAX = 8, GATHERED_MAX = 4 };
 
 /* Works in the order in which they came. A pool does not take them in that order but by
  * `work->order`, see pool_put(). */
@@ -24,6 +24,7 @@ struct queue {
     bool stopping;
     uint64_t taken_order; /* of the work that was taken last; pools only, as the next one */
     uint64_t taken_turn;
+    int64_t sharing; /* threads whose works share a snapshot; pools only */
 };
 
 struct pool {
@@ -71,6 +72,7 @@ static void queue_init(struct queue *q, int64_t max)
     q->length = 0;
     q->max = max;
     q->stopping = false;
+    q->sharing = 0;
 }
 
 static void queue_fini(struct queue *q)
@@ -209,6 +211,13 @@ static struct work **find_foremost(struct queue *q)
     return found;
 }
 
+/* May what waits be left to a thread that is at works which share a snapshot? They take a moment; what
+ * gathers meanwhile goes out together then, which costs less than another thread. The lock is held. */
+static bool may_gather(const struct queue *q, const struct work *work)
+{
+    return work->foresee != NULL && q->sharing > 0 && q->length < GATHERED_MAX;
+}
+
 /* In a full queue the work that stands farthest behind gives way to one that would stand before it:
  * who fills the queue keeps nobody else out. *displaced: that work, or NULL. */
 static bool pool_put(struct queue *q, struct work *work, struct work **displaced)
@@ -224,7 +233,7 @@ static bool pool_put(struct queue *q, struct work *work, struct work **displaced
     }
     if (room) {
         append(q, work);
-        if (q->length == 1) {
+        if (!may_gather(q, work) && (q->length == 1 || q->sharing > 0)) {
             pthread_cond_signal(&q->filled);
         }
     }
@@ -242,11 +251,12 @@ static struct work *take_foremost(struct queue *q)
 }
 
 /* One, or a list of such as may share a snapshot. NULL: nothing is there, and with `waits` it is
- * stopped. */
-static struct work *pool_take(struct queue *q, bool waits)
+ * stopped. *is_sharing is the thread's own: false, before it takes for the first time. */
+static struct work *pool_take(struct queue *q, bool waits, bool *is_sharing)
 {
     struct work *taken = NULL;
     pthread_mutex_lock(&q->lock);
+    q->sharing -= *is_sharing ? 1 : 0;
     if (waits) {
         wait_filled(q);
     }
@@ -258,7 +268,9 @@ static struct work *pool_take(struct queue *q, bool waits)
             last = last->next = take_foremost(q);
         }
     }
-    if (q->first != NULL) {
+    *is_sharing = taken != NULL && taken->foresee != NULL;
+    q->sharing += *is_sharing ? 1 : 0;
+    if (q->first != NULL && !may_gather(q, *find_foremost(q))) {
         pthread_cond_signal(&q->filled);
     }
     pthread_mutex_unlock(&q->lock);
@@ -551,8 +563,9 @@ static enum err begin_search(struct exec *exec, struct replica *replica, struct 
 /* *db: the snapshot that was read last, or NULL; then that for the next work. */
 static enum err pool_begin(struct pool *pool, struct replica *replica, struct db **db)
 {
-    if (queue_is_stopping(&pool->works)) { /* nothing was promised yet, and a queue of hashes would */
-        return ERR_BUSY;                   /* take half a minute */
+    if (queue_is_stopping(
+            &pool->works)) { /* nothing was promised yet, and a queue of hashes would */
+        return ERR_BUSY;     /* take half a minute */
     }
     return replica != NULL ? begin_search(pool->exec, replica, db)
                            : exec_read_begin(pool->exec, db);
@@ -567,12 +580,12 @@ static void pool_end(struct pool *pool, struct db **db)
 }
 
 /* A snapshot that was read ends with the beginning of the next one, unless nothing waits. */
-static struct work *next_work(struct pool *pool, struct db **last)
+static struct work *next_work(struct pool *pool, struct db **last, bool *is_sharing)
 {
-    struct work *work = *last != NULL ? pool_take(&pool->works, false) : NULL;
+    struct work *work = *last != NULL ? pool_take(&pool->works, false, is_sharing) : NULL;
     if (work == NULL) {
         pool_end(pool, last);
-        work = pool_take(&pool->works, true);
+        work = pool_take(&pool->works, true, is_sharing);
     }
     return work;
 }
@@ -628,7 +641,8 @@ static void *pool_main(void *arg)
     }
     struct work *work;
     struct db *db = NULL;
-    while ((work = next_work(pool, &db)) != NULL) {
+    bool is_sharing = false;
+    while ((work = next_work(pool, &db, &is_sharing)) != NULL) {
         run_shared(pool, replica, work, &db);
     }
     replica_free(replica);

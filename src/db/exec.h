@@ -3,6 +3,7 @@
  *   reads   on SQLite on the caller's thread, on that thread's own read-only connection, in one
  *           snapshot; on a database server likewise on the threads of a pool, where those that wait
  *           and say ahead what they will ask share a snapshot: one round trip serves them all
+ *           (while a thread is at such, the next few are left to gather)
  *   writes  queued to a writer: one thread, one connection, one transaction for all that wait
  *           (group commit). One that fails before it has written anything simply fails; one that
  *           has written undoes the batch, and the others run again without it. Each shard of the

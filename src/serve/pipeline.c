@@ -499,8 +499,8 @@ static bool reads_little(const struct req *r)
 static void handle_apart(struct req *r, enum exec_pool pool)
 {
     http_defer(r->x);
-    r->work = (struct work){.release = apart_release,
-                            .foresee = reads_little(r) ? apart_foresee : NULL};
+    bool may_share = pool == EXEC_READS && reads_little(r);
+    r->work = (struct work){.release = apart_release, .foresee = may_share ? apart_foresee : NULL};
     submit_to(r, pool, apart_run, apart_done);
 }
 

@@ -151,19 +151,19 @@ static int setup_with(void **state, int64_t busy_timeout_ms)
                          " INSERT INTO counter VALUES (0, 0);"
                          "CREATE TABLE item (n INTEGER PRIMARY KEY, stamp INTEGER)");
     db_close(db);
-    const struct exec_options options = {
-        .url = f->t.url,
-        .queries = queries,
-        .write_queue_max = QUEUE_MAX,
-        .write_batch_max = BATCH_MAX,
-        .pools =
-            {[EXEC_HASHES] = {1, POOL_QUEUE_MAX, 15}, [EXEC_SEARCHES] = {1, POOL_QUEUE_MAX, 0}},
-        .busy_timeout_ms = busy_timeout_ms,
-        .read_timeout_ms = 60000,
-        .hold = raise_stamp,
-        .connected = count_connection,
-        .committed = count_commit,
-        .context = f};
+    const struct exec_options options = {.url = f->t.url,
+                                         .queries = queries,
+                                         .write_queue_max = QUEUE_MAX,
+                                         .write_batch_max = BATCH_MAX,
+                                         .pools = {[EXEC_HASHES] = {1, POOL_QUEUE_MAX, 15},
+                                                   [EXEC_SEARCHES] = {1, POOL_QUEUE_MAX, 0},
+                                                   [EXEC_PAGES] = {2, POOL_QUEUE_MAX, 0}},
+                                         .busy_timeout_ms = busy_timeout_ms,
+                                         .read_timeout_ms = 60000,
+                                         .hold = raise_stamp,
+                                         .connected = count_connection,
+                                         .committed = count_commit,
+                                         .context = f};
     assert_int_equal(exec_new(&options, &f->exec, &f->t.arena, &problem), ERR_OK);
     *state = f;
     return 0;
@@ -572,7 +572,6 @@ static void test_a_full_pool_displaces_the_greedy(void **state)
     assert_int_equal(many[POOL_QUEUE_MAX - 1].told, ERR_OK);
 }
 
-/* One pool that is busy is not in the way of another. */
 /* ------- sharing a snapshot ------- */
 
 /* What happened to the works of a list, in order. */
@@ -646,6 +645,56 @@ static void test_sharing_a_snapshot(void **state)
     assert_string_equal(steps, "f1f2f3r1d1r2d2r3d3R1R2R3");
 }
 
+static void guess_foresee(struct work *work, struct db *db)
+{
+    (void)work;
+    assert_true(db_in_transaction(db));
+}
+
+static int64_t count_waiting(struct fixture *f)
+{
+    struct exec_stats stats;
+    exec_stats_get(f->exec, &stats);
+    return stats.pool_queued[EXEC_PAGES];
+}
+
+/* Of two threads, one at works that share a snapshot, the other begins when four wait, or one that does not
+ * share. */
+static void check_gathering(struct fixture *f, int waiting, bool last_shares)
+{
+    const struct timespec pause = {.tv_nsec = 20 * 1000000};
+    struct guesses all = {0};
+    struct guess guesses[5];
+    for (int i = 0; i <= waiting; i++) {
+        guesses[i] = new_guess(0, &all);
+        guesses[i].work.foresee = i < waiting || last_shares ? guess_foresee : NULL;
+    }
+    assert_true(exec_run(f->exec, EXEC_PAGES, &guesses[0].work));
+    gate_wait(&gate.reached);
+    for (int i = 1; i < waiting; i++) {
+        assert_true(exec_run(f->exec, EXEC_PAGES, &guesses[i].work));
+    }
+    nanosleep(&pause, NULL);
+    assert_int_equal(count_waiting(f), waiting - 1);
+    assert_true(exec_run(f->exec, EXEC_PAGES, &guesses[waiting].work));
+    while (atomic_load(&all.done) < waiting) {
+        sched_yield();
+    }
+    finish_pool(f, &all, waiting + 1);
+    assert_int_equal(guesses[waiting].told, ERR_OK);
+}
+
+static void test_four_that_share_are_worth_a_thread(void **state)
+{
+    check_gathering(*state, 4, true);
+}
+
+static void test_who_does_not_share_is_worth_a_thread(void **state)
+{
+    check_gathering(*state, 2, false);
+}
+
+/* One pool that is busy is not in the way of another. */
 static void test_pools_are_apart(void **state)
 {
     struct fixture *f = *state;
@@ -758,6 +807,8 @@ int main(void)
         TEST(test_turns),
         TEST(test_a_full_pool_displaces_the_greedy),
         TEST(test_sharing_a_snapshot),
+        TEST(test_four_that_share_are_worth_a_thread),
+        TEST(test_who_does_not_share_is_worth_a_thread),
         TEST(test_pools_are_apart),
         TEST(test_commits_are_told_before_answers),
         TEST(test_a_new_connection),
