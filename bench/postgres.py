@@ -1,6 +1,6 @@
-"""The server on PostgreSQL, beside pgbench on the same cluster and beside itself on SQLite.
+"""The server on PostgreSQL, beside pgbench on the same cluster and beside itself on MariaDB and SQLite.
 
-The cluster is made for the run, in a folder of its own, with the settings of production: commits
+The clusters are made for the run, in folders of their own, with the settings of production: commits
 are flushed before they are answered. Nobody else's cluster is touched."""
 
 import os
@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import mariadb
 import scenarios
 from children import Failure, environment
 from confab import Confab
@@ -121,33 +122,41 @@ class Pgbench:
         return {"rate": float(rate.group(1)), "mean_ms": float(latency.group(1))}
 
 
-def post(bench, cluster):
-    """{connections: rounds}; each round asks pgbench and the server, in turn."""
-    pgbench = Pgbench(cluster)
-    ids = bench.env["CONVERSATIONS"].split(",")
-    scenarios.check_post(bench.server, ids)
+def post(benches, clusters):
+    """{connections: rounds}; each round asks pgbench and the servers, in turn."""
+    pgbench = Pgbench(clusters["postgres"])
+    bench = benches["postgres"]
+    ids = {name: benches[name].env["CONVERSATIONS"].split(",") for name in clusters}
+    for name in clusters:
+        scenarios.check_post(benches[name].server, ids[name])
+
+    def on_servers(connections, seconds):
+        return {name: scenarios.post_sample(benches[name], ids[name], connections, seconds,
+                                            cluster.pids)
+                for name, cluster in clusters.items()}
 
     def once(connections, seconds):
-        sample = pgbench.sample(connections, seconds)
-        return {"confab": scenarios.post_sample(bench, ids, connections, seconds, cluster.pids),
-                "pgbench": sample}
+        return {"pgbench": pgbench.sample(connections, seconds),
+                **on_servers(connections, seconds)}
 
     result = {}
     for connections in CONNECTIONS:
         bench.tell(f"post, {connections} connections")
-        scenarios.post_sample(bench, ids, connections, WARM_UP, cluster.pids)
+        on_servers(connections, WARM_UP)
         result[connections] = bench.rounds(lambda n=connections: once(n, bench.seconds))
     return result
 
 
-def history(bench, on_sqlite, cluster):
-    for one in (bench, on_sqlite):
+def history(benches, clusters):
+    for one in benches.values():
         one.full_page(one.history_path + "?page=1")
 
     def once(seconds):
-        return {"postgres": bench.load("history", READ_CONNECTIONS, seconds, others=cluster.pids),
-                "sqlite": on_sqlite.load("history", READ_CONNECTIONS, seconds)}
+        return {name: one.load("history", READ_CONNECTIONS, seconds,
+                               others=clusters[name].pids if name in clusters else ())
+                for name, one in benches.items()}
 
+    bench = benches["postgres"]
     bench.tell("history")
     once(WARM_UP)
     return bench.rounds(lambda: once(bench.seconds))
@@ -157,53 +166,63 @@ def run(options, children, binary, work, tell):
     """The results, beside what run.py says of the machine."""
     wanted = options.only or ALL
     results = {}
-    cluster = Cluster(children)
+    clusters = {"postgres": Cluster(children), "mariadb": mariadb.Cluster(children)}
     try:
-        tell("cluster, seed")
-        cluster.start()
-        results["postgres"] = cluster.version()
-        benches = [scenarios.Bench(children, server, work, options, tell) for server in (
-            Confab(children, binary, work, "postgres", DATABASE_URL=cluster.create("confab")),
-            Confab(children, binary, work, "sqlite"))][:2 if "history" in wanted else 1]
-        for bench in benches:
+        tell("clusters, seed")
+        for name, cluster in clusters.items():
+            cluster.start()
+            results[name] = cluster.version()
+        urls = {name: {"DATABASE_URL": cluster.create("confab")}
+                for name, cluster in clusters.items()}
+        benches = {name: scenarios.Bench(children, Confab(children, binary, work, name, **url),
+                                         work, options, tell)
+                   for name, url in {**urls, "sqlite": {}}.items()}
+        for bench in benches.values():
             bench.server.seed()
             bench.server.start()
             bench.prepare()
-        cluster.run("vacuumdb", "-h", str(cluster.folder), "-U", "confab", "--analyze", "confab")
+        postgres = clusters["postgres"]
+        postgres.run("vacuumdb", "-h", str(postgres.folder), "-U", "confab", "--analyze", "confab")
         if "history" in wanted:
-            results["history"] = {"rounds": history(*benches, cluster)}
+            results["history"] = {"rounds": history(benches, clusters)}
         if "post" in wanted:
-            for connections, done in post(benches[0], cluster).items():
+            for connections, done in post(benches, clusters).items():
                 results[f"post_{connections}"] = {"rounds": done}
-        for bench in benches:
+        for bench in benches.values():
             bench.server.stop()
     finally:
         children.stop_all()
-        cluster.stop()
+        for cluster in clusters.values():
+            cluster.stop()
     return results
 
 
 # What, in which rounds, whose figure is divided by whose, the bar.
 BARS = [
-    *((f"durable POST, {n} connections, times pgbench's transactions", f"post_{n}", "confab",
+    *((f"durable POST, {n} connections, times pgbench's transactions", f"post_{n}", "postgres",
        "pgbench", 1.0 if n == max(CONNECTIONS) else None) for n in CONNECTIONS),
     ("history page of 20, share of SQLite's rate", "history", "postgres", "sqlite", 0.5),
+    *((f"MariaDB: durable POST, {n} connections, times PostgreSQL's rate", f"post_{n}", "mariadb",
+       "postgres", None) for n in CONNECTIONS),
+    ("MariaDB: history page of 20, share of SQLite's rate", "history", "mariadb", "sqlite", None),
 ]
 RATES = [
     *((what, n, f"post_{n}", series) for n in CONNECTIONS
-      for what, series in (("durable POST", "confab"), ("pgbench -N", "pgbench"))),
+      for what, series in (("durable POST, PostgreSQL", "postgres"), ("pgbench -N", "pgbench"),
+                           ("durable POST, MariaDB", "mariadb"))),
     ("history page, PostgreSQL", READ_CONNECTIONS, "history", "postgres"),
+    ("history page, MariaDB", READ_CONNECTIONS, "history", "mariadb"),
     ("history page, SQLite", READ_CONNECTIONS, "history", "sqlite"),
 ]
 
 METHOD = """### How PostgreSQL is measured
 
 `bench/run.py --postgres` makes a cluster in a folder of its own (`initdb`, `fsync`,
-`full_page_writes` and `synchronous_commit` on, everything else at its default), reached by its socket, and starts
-the server on it, and another one of the same program on SQLite, each with the data of the other
-benchmarks. `pgbench -N -M prepared -j 2` (one update, one select, one insert a transaction; scale {scale})
-runs on the same cluster, in turn with wrk's POST over as many connections, and the history page
-on PostgreSQL in turn with the one on SQLite. A ratio is the median of the ratios of the rounds. Everything
+`full_page_writes` and `synchronous_commit` on, everything else at its default), reached by its socket, another one of
+MariaDB (commits flushed, everything else at its default), and starts the server on each, and one more of the same
+program on SQLite, each with the data of the other benchmarks. `pgbench -N -M prepared -j 2` (one update, one select, one insert a transaction; scale {scale})
+runs on the same cluster, in turn with wrk's POST over as many connections on either, and the history page
+on all three in turn. A ratio is the median of the ratios of the rounds. Everything
 shares the machine: the clients, the server and the database. CPU time is the server's alone, without
 the database's.
 """
@@ -217,7 +236,8 @@ def markdown(results):
         met = "" if bar is None else "yes" if median(got) >= bar else "**no**"
         bars.append([what, "for comparison" if bar is None else f"at least {bar}",
                      span(got, "{:.2f}"), met])
-    about = {**results["machine"], "PostgreSQL": results["postgres"]}
+    about = {**results["machine"], "PostgreSQL": results["postgres"],
+             "MariaDB": results["mariadb"]}
     return "\n\n".join([
         table(["machine", ""], [[key, value] for key, value in about.items()], "---"),
         about_rounds(results, f"medians of {results['runs']} x {results['seconds']} s each"),

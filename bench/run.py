@@ -6,7 +6,7 @@
     bench/run.py --sockets                     sockets; writes its part
     bench/run.py --quick                       one run of 2 s of each, writes nothing
     bench/run.py --sockets --quick             a tenth of the sockets, writes nothing
-    bench/run.py --postgres                    on PostgreSQL, beside pgbench; writes its part
+    bench/run.py --postgres                    on PostgreSQL and MariaDB, beside pgbench; its part
     bench/run.py --only history --only post    these alone
     bench/run.py --strace                      also counts the system calls per request
 
@@ -47,7 +47,7 @@ def parse_options():
     parser.add_argument("--quick", action="store_true", help="one run of 2 seconds, three starts")
     parser.add_argument("--sockets", action="store_true", help="sockets instead of requests")
     parser.add_argument("--postgres", action="store_true",
-                        help="on PostgreSQL, beside pgbench and SQLite")
+                        help="on PostgreSQL, beside pgbench, MariaDB and SQLite")
     parser.add_argument("--only", action="append", metavar="NAME",
                         help="one of: " + ", ".join(scenarios.ALL) + "; with --sockets: "
                              + ", ".join(realtime.ALL) + "; with --postgres: "

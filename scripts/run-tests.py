@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -55,15 +56,22 @@ class Result:
         self.details += other.details
 
 
+RUNNING = set()
+ENDED = threading.Event()
+
+
 def execute(command, timeout, env=None, log=None):
     """(exit code, output); ends the command's whole process group when the time is up."""
     environment = {**os.environ, **SANITIZER_ENV, **(env or {})}
+    if ENDED.is_set():
+        return -1, "not begun\n"
     try:
         process = subprocess.Popen([str(word) for word in command], cwd=ROOT, env=environment,
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, start_new_session=True)
     except FileNotFoundError:
         return 127, "%s is missing: run scripts/install-deps.sh --run --test\n" % command[0]
+    RUNNING.add(process)
     try:
         output, _ = process.communicate(timeout=timeout)
         code = process.returncode
@@ -72,9 +80,8 @@ def execute(command, timeout, env=None, log=None):
         output, _ = process.communicate()
         output += b"\nended: more than %d seconds\n" % timeout
         code = -1
-    except BaseException:  # the run itself is ended: leave nothing behind
-        os.killpg(process.pid, signal.SIGKILL)
-        raise
+    finally:
+        RUNNING.discard(process)
     text = output.decode("utf-8", "replace")
     if log:
         (LOGS / log).write_text(text, encoding="utf-8")
@@ -109,17 +116,29 @@ def stage_tree():
     return result
 
 
+# Builds for later stages, and fuzzing, use what the stages before them leave of the processors.
+GIVE_WAY = ["nice", "-n", "15"]
+BUILDER = ThreadPoolExecutor(1)
 BUILT = {}
 
 
-def build(variant):
-    """Once in a run; later stages that need it only say that it failed."""
-    if variant in BUILT:
-        return one(BUILT[variant], "the %s build failed, see above\n" % variant)
-    code, text = execute([ROOT / "scripts/build.sh", variant], 15 * MINUTE, log=variant + ".build")
-    BUILT[variant] = code == 0
+def make(variant):
+    code, text = execute([*GIVE_WAY, ROOT / "scripts/build.sh", variant], 20 * MINUTE,
+                         log=variant + ".build")
     complaints = re.sub(r"^(?:gcc|clang) .*\n", "", text, flags=re.M)  # the long command lines
     return one(code == 0, tail(complaints, 100))
+
+
+def build_ahead(variant):
+    """Once in a run, one after the other."""
+    if variant not in BUILT:
+        BUILT[variant] = BUILDER.submit(make, variant)
+
+
+def build(variant):
+    """Waits for it. Each stage that needs it says if it failed."""
+    build_ahead(variant)
+    return BUILT[variant].result()
 
 
 def stage_release():
@@ -206,7 +225,7 @@ def stage_api():
     record = tempfile.mkdtemp(prefix="confab-record-")
     try:
         result = node_tests("api", api_files(), "gcc-asan", {"CONFAB_RECORD": record})
-        if BUILT["gcc-asan"]:
+        if not build("gcc-asan").failed:
             code, text = execute(
                 ["node", ROOT / "tests/lib/contract.mjs", record], 5 * MINUTE,
                 {"CONFAB_BIN": str(BUILD / "gcc-asan/src/confab")}, log="contract.out")
@@ -269,18 +288,17 @@ def fuzz_one(target):
     corpus.mkdir(parents=True, exist_ok=True)
     seeds = ROOT / "tests/fuzz/corpus" / name.replace("fuzz_", "", 1)
     words = ROOT / "tests/fuzz" / (name.replace("fuzz_", "", 1) + ".dict")
-    command = [target, "-max_total_time=%d" % FUZZ_SECONDS, "-timeout=20", "-rss_limit_mb=2048",
+    command = [*GIVE_WAY, target, "-max_total_time=%d" % FUZZ_SECONDS, "-timeout=20", "-rss_limit_mb=2048",
                "-max_len=8192", "-print_final_stats=1",
                "-artifact_prefix=%s/%s-" % (LOGS, name)]
     if words.exists():
         command.append("-dict=%s" % words)
     command += [corpus] + ([seeds] if seeds.is_dir() else [])
-    code, text = execute(command, FUZZ_SECONDS + 2 * MINUTE, log=name + ".out")
+    code, text = execute(command, FUZZ_SECONDS + 5 * MINUTE, log=name + ".out")
     return one(code == 0, "%s:\n%s" % (name, tail(text)))
 
 
-def stage_fuzz():
-    """Each fuzz target for FUZZ_SECONDS. What they find new stays in build/fuzz-corpus."""
+def fuzz():
     result = build("fuzz")
     if result.failed:
         return result
@@ -291,6 +309,15 @@ def stage_fuzz():
         for outcome in pool.map(fuzz_one, targets):
             result.add(outcome)
     return result
+
+
+BACKGROUND = ThreadPoolExecutor(1)
+BEGUN = {}
+
+
+def stage_fuzz():
+    """Each fuzz target for FUZZ_SECONDS. What they find new stays in build/fuzz-corpus."""
+    return BEGUN["fuzz"].result()
 
 
 # ---- API collections ------------------------------------------------------------------------
@@ -415,42 +442,39 @@ def stage_collections():
 
 # ---- the run --------------------------------------------------------------------------------
 
+# In this order; what each has built.
 STAGES = {
-    "tree": stage_tree,
-    "unit": lambda: unit("gcc-asan"),
-    "release": stage_release,
-    "api": stage_api,
-    "live": stage_live,
-    "postgres": stage_postgres,
-    "mariadb": stage_mariadb,
-    "crash": stage_crash,
-    "collections": stage_collections,
-    "fuzz": stage_fuzz,
-    "tsan": stage_tsan,
+    "tree": (stage_tree, None),
+    "unit": (lambda: unit("gcc-asan"), "gcc-asan"),
+    "release": (stage_release, "release"),
+    "api": (stage_api, "gcc-asan"),
+    "live": (stage_live, "gcc-asan"),
+    "postgres": (stage_postgres, "clang-asan"),
+    "mariadb": (stage_mariadb, "gcc-asan"),
+    "crash": (stage_crash, "gcc-asan"),
+    "collections": (stage_collections, "gcc-asan"),
+    "fuzz": (stage_fuzz, "fuzz"),
+    "tsan": (stage_tsan, "tsan"),
 }
+
+
+def begin(names):
+    for name in names:
+        if STAGES[name][1] is not None:
+            build_ahead(STAGES[name][1])
+    if "fuzz" in names:
+        BEGUN["fuzz"] = BACKGROUND.submit(fuzz)
 
 
 def on_signal(number, _frame):
     sys.exit(128 + number)
 
 
-def main():
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGHUP, on_signal)
-    arguments = sys.argv[1:]
-    if arguments == ["--list"]:
-        print("\n".join(STAGES))
-        return 0
-    unknown = [name for name in arguments if name not in STAGES]
-    if unknown:
-        print("run-tests.py: no such stage: %s (there are: %s)"
-              % (", ".join(unknown), ", ".join(STAGES)), file=sys.stderr)
-        return 2
-    LOGS.mkdir(parents=True, exist_ok=True)
+def run(names):
     total = Result()
-    for name in arguments or STAGES:
+    for name in names:
         start = time.monotonic()
-        result = STAGES[name]()
+        result = STAGES[name][0]()
         if result.passed + result.failed == 0:
             result = Result(failed=1, details="no test ran\n")
         if result.details:
@@ -466,6 +490,31 @@ def main():
                                       ", %d skipped" % total.skipped if total.skipped else ""),
           flush=True)
     return 0 if total.failed == 0 and total.passed > 0 else 1
+
+
+def main():
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGHUP, on_signal)
+    arguments = sys.argv[1:]
+    if arguments == ["--list"]:
+        print("\n".join(STAGES))
+        return 0
+    unknown = [name for name in arguments if name not in STAGES]
+    if unknown:
+        print("run-tests.py: no such stage: %s (there are: %s)"
+              % (", ".join(unknown), ", ".join(STAGES)), file=sys.stderr)
+        return 2
+    LOGS.mkdir(parents=True, exist_ok=True)
+    names = arguments or list(STAGES)
+    try:
+        begin(names)
+        return run(names)
+    finally:  # also when the run is ended: leave nothing behind
+        ENDED.set()
+        BUILDER.shutdown(wait=False, cancel_futures=True)
+        BACKGROUND.shutdown(wait=False, cancel_futures=True)
+        for process in list(RUNNING):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -326,16 +326,13 @@ static enum err send_user(struct round *r)
     return r->full || r->has_nothing ? ERR_OK : send_user_after(r, &r->from);
 }
 
-/* `hello` has told who has nothing, as of the position in his empty cursor. It belongs to no place of
- * the round. */
+/* Who has nothing is told himself too: by `hello`, as of the position in his empty cursor, and here
+ * what has changed since; in a long poll, where nothing says hello, wholly. He may have heard of himself
+ * before he lost the connection. It belongs to no place of the round. */
 static enum err send_user_since_hello(struct round *r, const struct position *hello)
 {
-    static const struct position nowhere;
     const struct cursor_place first = r->last;
-    if (!r->has_nothing || position_eq(hello, &nowhere)) {
-        return ERR_OK;
-    }
-    enum err e = send_user_after(r, hello);
+    enum err e = r->has_nothing ? send_user_after(r, hello) : ERR_OK;
     r->last = first;
     return e;
 }

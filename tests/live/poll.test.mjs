@@ -105,6 +105,14 @@ describe('wait', { concurrency: 4 }, () => {
         assert.ok(Date.now() - began < WAIT_S * 1000, 'it did not wait to the end');
     });
 
+    test('who comes without a cursor is told himself: he may know himself from before', async () => {
+        const user = await register(server);
+        ok(await user.patch('/api/users/me/', { first_name: 'Renamed' }));
+        const { frames } = await page(user, '', 0);
+        const told = new Set(frames.map((f) => `${f.type} ${f.user.full_name}`)); // perhaps twice
+        assert.deepEqual([...told], ['user Renamed']);
+    });
+
     test('a hundred that wait are all answered', async () => {
         const c = await makeCast(server);
         const cursor = await cursorOf(c.member);

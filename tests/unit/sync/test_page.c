@@ -176,12 +176,12 @@ static void assert_told(struct fixture *f, struct uuid user_id, const struct cur
 static void test_from_nothing(void **state)
 {
     struct fixture *f = *state;
-    assert_told(f, f->bob, &nothing, "conversation from 1, membership read 0");
+    assert_told(f, f->bob, &nothing, "user, conversation from 1, membership read 0");
     world_send(&f->w, f->ann, f->talk, 3);
     assert_told(f, f->bob, &nothing,
-                "conversation from 1, membership read 0, message 1, message 2, message 3");
+                "user, conversation from 1, membership read 0, message 1, message 2, message 3");
     assert_told(f, f->ann, &nothing,
-                "conversation from 1, membership read 3, message 1, message 2, message 3");
+                "user, conversation from 1, membership read 3, message 1, message 2, message 3");
 }
 
 static void test_only_the_newest(void **state)
@@ -189,22 +189,22 @@ static void test_only_the_newest(void **state)
     struct fixture *f = *state;
     world_send(&f->w, f->ann, f->talk, PAGE_LIMITED + 5);
     struct live_pull p = pull(f, f->bob, &nothing);
-    assert_int_equal(p.page.count, 2 + PAGE_LIMITED);
-    p.page.count = 3; /* the rest goes on so */
-    for (size_t i = 3; i < 2 + PAGE_LIMITED; i++) {
+    assert_int_equal(p.page.count, 3 + PAGE_LIMITED);
+    p.page.count = 4; /* the rest goes on so */
+    for (size_t i = 4; i < 3 + PAGE_LIMITED; i++) {
         live_frame_unref(p.page.frames[i]);
     }
-    assert_page(f, &p, "conversation from 6, membership read 0, message 6");
+    assert_page(f, &p, "user, conversation from 6, membership read 0, message 6");
 }
 
 static void test_nobody_knows_him(void **state)
 {
     struct fixture *f = *state;
     struct uuid cid = world_user(&f->w, "cid");
-    assert_told(f, cid, &nothing, "");
+    assert_told(f, cid, &nothing, "user");
     world_add(&f->w, f->ann, f->talk, cid);
     world_remove(&f->w, f->ann, f->talk, cid);
-    assert_told(f, cid, &nothing, ""); /* what ended was never known to who has nothing */
+    assert_told(f, cid, &nothing, "user"); /* what ended was never known to who has nothing */
 }
 
 static void test_whose_conversations(void **state)
@@ -310,7 +310,7 @@ static void test_since_hello(void **state)
     assert_told(f, cid, &hello, "");
     world_rename(&f->w, cid, "Renamed");
     assert_told(f, cid, &hello, "user");
-    assert_told(f, cid, &nothing, "");
+    assert_told(f, cid, &nothing, "user"); /* a poll: there was no hello */
 }
 
 static void test_own_user(void **state)
@@ -347,7 +347,7 @@ static void test_deleted(void **state)
     world_end(&f->w, f->ann, f->talk);
     assert_told(f, f->bob, &from, "conversation.gone");
     assert_told(f, f->ann, &from, "conversation.gone");
-    assert_told(f, f->ann, &nothing, "");
+    assert_told(f, f->ann, &nothing, "user");
 }
 
 static void test_begun(void **state)
@@ -461,7 +461,7 @@ static void test_many_members(void **state)
     }
     world_commit(w);
     struct live_pull p = pull(f, f->bob, &nothing);
-    assert_int_equal(p.page.count, 3 + 251);
+    assert_int_equal(p.page.count, 4 + 251);
     live_page_fini(&p.page);
 }
 
