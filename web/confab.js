@@ -352,6 +352,18 @@ export class Replica {
         if (this.marks.delete(id)) this.touch('marks', id);
     }
 
+    // Those that the server is to be told, once all is known of it: not what it knows already, nor
+    // (of a database that has gone back) messages that it does not have.
+    dueMarks() {
+        for (const [id, seq] of this.marks) {
+            const conversation = this.conversations.get(id);
+            const due = Math.min(seq, conversation?.last_seq ?? 0);
+            if (due <= (conversation?.read_seq ?? 0)) this.unmark(id);
+            else if (due < seq) this.mark(conversation, due);
+        }
+        return this.marks;
+    }
+
     // ---- typing ----
 
     typists(id) {
@@ -1269,12 +1281,14 @@ export class Confab extends Replica {
         if (cursor && link.isSynced && cursor !== link.cameWith && !this.endProof()) {
             link.reason = 'the database has gone back';
             link.end(RESET);
-        } else if (type === 'ping') link.send({ type: 'pong' });
+            return;
+        }
+        if (type === 'ping') link.send({ type: 'pong' });
         else {
             this.#setState('online');
             this.#ready.resolve();
-            this.#sendMarks();
         }
+        this.#sendMarks();
     }
 
     #remember(cursor) {
@@ -1465,7 +1479,7 @@ export class Confab extends Replica {
 
     #sendMarks() {
         if (this.#state !== 'online') return;
-        for (const [id, seq] of this.marks) {
+        for (const [id, seq] of this.dueMarks()) {
             if (this.#marksSent.get(id) >= seq) continue;
             this.#marksSent.set(id, seq);
             if (!this.#say({ type: 'read', conversation_id: id, seq })) this.#postMark(id, seq);

@@ -213,6 +213,18 @@ describe('applying by rev', () => {
         assert.deepEqual([c.unread_count, it.marks.size], [1, 0]);
     });
 
+    test('marks of what the server knows, or of messages that are no more, are not due', () => {
+        const it = replica(conversation('c', 1, 5), conversation('d', 1, 5), conversation('e', 1, 5));
+        it.apply(read('c', 'me', 4));
+        it.apply(read('d', 'me', 2));
+        it.mark(it.conversations.get('c'), 4);
+        it.mark(it.conversations.get('d'), 9);
+        it.mark(it.conversations.get('e'), 3);
+        it.marks.set('gone', 1);
+        assert.deepEqual([...it.dueMarks()], [['d', 5], ['e', 3]]);
+        assert.equal(it.row('marks', 'c'), null);
+    });
+
     test('presence and users', () => {
         const it = replica({ type: 'presence', user_id: 'ann', state: 'online', last_seen: null });
         it.apply({ type: 'user', user: { ...ME, id: 'ann', full_name: 'Ann' } });
