@@ -23,6 +23,7 @@ from scenarios import READ_CONNECTIONS, WARM_UP
 MARKS = "<!-- bench-postgres:begin -->", "<!-- bench-postgres:end -->"
 DEBIAN = Path("/usr/lib/postgresql")  # its programs are in nobody's path
 CONNECTIONS = (8, 16, 64)
+READERS = (READ_CONNECTIONS, max(CONNECTIONS))
 SCALE = 10
 SETTINGS = {"listen_addresses": "", "max_connections": "300", "fsync": "on",
             "synchronous_commit": "on", "full_page_writes": "on"}
@@ -151,15 +152,18 @@ def history(benches, clusters):
     for one in benches.values():
         one.full_page(one.history_path + "?page=1")
 
-    def once(seconds):
-        return {name: one.load("history", READ_CONNECTIONS, seconds,
+    def once(connections, seconds):
+        return {name: one.load("history", connections, seconds,
                                others=clusters[name].pids if name in clusters else ())
                 for name, one in benches.items()}
 
     bench = benches["postgres"]
-    bench.tell("history")
-    once(WARM_UP)
-    return bench.rounds(lambda: once(bench.seconds))
+    result = {}
+    for connections in READERS:
+        bench.tell(f"history, {connections} connections")
+        once(connections, WARM_UP)
+        result[connections] = bench.rounds(lambda n=connections: once(n, bench.seconds))
+    return result
 
 
 def run(options, children, binary, work, tell):
@@ -184,7 +188,8 @@ def run(options, children, binary, work, tell):
         postgres = clusters["postgres"]
         postgres.run("vacuumdb", "-h", str(postgres.folder), "-U", "confab", "--analyze", "confab")
         if "history" in wanted:
-            results["history"] = {"rounds": history(benches, clusters)}
+            for connections, done in history(benches, clusters).items():
+                results[f"history_{connections}"] = {"rounds": done}
         if "post" in wanted:
             for connections, done in post(benches, clusters).items():
                 results[f"post_{connections}"] = {"rounds": done}
@@ -201,18 +206,20 @@ def run(options, children, binary, work, tell):
 BARS = [
     *((f"durable POST, {n} connections, times pgbench's transactions", f"post_{n}", "postgres",
        "pgbench", 1.0 if n == max(CONNECTIONS) else None) for n in CONNECTIONS),
-    ("history page of 20, share of SQLite's rate", "history", "postgres", "sqlite", 0.5),
+    *((f"history page of 20, {n} connections, share of SQLite's rate", f"history_{n}", "postgres",
+       "sqlite", 0.5) for n in READERS),
     *((f"MariaDB: durable POST, {n} connections, times PostgreSQL's rate", f"post_{n}", "mariadb",
        "postgres", None) for n in CONNECTIONS),
-    ("MariaDB: history page of 20, share of SQLite's rate", "history", "mariadb", "sqlite", None),
+    *((f"MariaDB: history page of 20, {n} connections, share of SQLite's rate", f"history_{n}",
+       "mariadb", "sqlite", None) for n in READERS),
 ]
 RATES = [
     *((what, n, f"post_{n}", series) for n in CONNECTIONS
       for what, series in (("durable POST, PostgreSQL", "postgres"), ("pgbench -N", "pgbench"),
                            ("durable POST, MariaDB", "mariadb"))),
-    ("history page, PostgreSQL", READ_CONNECTIONS, "history", "postgres"),
-    ("history page, MariaDB", READ_CONNECTIONS, "history", "mariadb"),
-    ("history page, SQLite", READ_CONNECTIONS, "history", "sqlite"),
+    *((f"history page, {name}", n, f"history_{n}", series) for n in READERS
+      for name, series in (("PostgreSQL", "postgres"), ("MariaDB", "mariadb"),
+                           ("SQLite", "sqlite"))),
 ]
 
 METHOD = """### How PostgreSQL is measured

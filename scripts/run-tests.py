@@ -80,8 +80,7 @@ def execute(command, timeout, env=None, log=None):
         output, _ = process.communicate()
         output += b"\nended: more than %d seconds\n" % timeout
         code = -1
-    finally:
-        RUNNING.discard(process)
+    RUNNING.discard(process)  # not if the run itself is ended: main() sees to it then
     text = output.decode("utf-8", "replace")
     if log:
         (LOGS / log).write_text(text, encoding="utf-8")
