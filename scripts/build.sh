@@ -1,7 +1,7 @@
 #!/bin/sh
 # Configures (when needed) and builds one variant into build/VARIANT. CONFAB_BUILD_ROOT puts the
 # variants elsewhere.
-#     scripts/build.sh release|gcc-asan|clang-asan|tsan|fuzz
+#     scripts/build.sh release|gcc-asan|tsan|fuzz
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 variant=$1
@@ -11,10 +11,6 @@ cc=gcc
 case $variant in
 release) options='-Doptimization=2 -Ddebug=true -Dtests=disabled' ;;
 gcc-asan) options='-Doptimization=1 -Ddebug=true -Db_sanitize=address,undefined -Dtests=enabled' ;;
-clang-asan)
-    cc=clang
-    options='-Doptimization=1 -Ddebug=true -Db_sanitize=address,undefined -Dtests=disabled'
-    ;;
 tsan)
     cc=clang
     options='-Doptimization=1 -Ddebug=true -Db_sanitize=thread -Dtests=enabled'

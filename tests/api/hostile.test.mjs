@@ -133,7 +133,7 @@ describe('SIGTERM', () => {
     test('while connections come and go all the time', async (t) => {
         const server = await startServer({ env: { HTTP_THREADS: '4' } });
         t.after(() => server.stop());
-        for (let round = 0; round < 8; round++) {
+        for (let round = 0; round < 4; round++) {
             let answers = 0;
             const come = async () => {
                 for (let healthy = true; healthy; answers += 1) healthy = await server.healthy();

@@ -8,7 +8,15 @@ import { after, before, describe, test } from 'node:test';
 import { WebSocket } from 'ws';
 
 import { Confab, ConfabError, MemoryStore } from '../../web/confab.js';
-import { login, makeConversation, register, say, sayMany, unique } from '../lib/client.mjs';
+import {
+    eventually,
+    login,
+    makeConversation,
+    register,
+    say,
+    sayMany,
+    unique,
+} from '../lib/client.mjs';
 import { ok } from '../lib/expect.mjs';
 import { ON_FILE, sleep, startServer } from '../lib/server.mjs';
 
@@ -268,6 +276,13 @@ for (const transport of ['ws', 'sse', 'poll']) {
             await client.history(talk.id, { limit: 100 });
             assert.equal(client.conversations.get(talk.id).from_seq, 1);
             await client.close();
+            // Until a connection is missed, what comes waits for him frame by frame, whatever its number.
+            await eventually(
+                () => ann.get(`/api/users/${bob.id}/presence/`),
+                (res) => transport === 'poll' || res.json.state === 'offline',
+                'the server has noticed that he is away',
+                1500,
+            );
             ok(await ann.patch(`/api/messages/${old[4].id}/`, { message_body: 'edited' }));
             ok(await ann.delete(`/api/messages/${old[6].id}/`), 204);
             await sayMany(ann, talk, 110, 'new');
