@@ -123,6 +123,16 @@ class Pgbench:
         return {"rate": float(rate.group(1)), "mean_ms": float(latency.group(1))}
 
 
+def each(bench, what, numbers, warm_up, once):
+    """{connections: rounds}."""
+    result = {}
+    for connections in numbers:
+        bench.tell(f"{what}, {connections} connections")
+        warm_up(connections, WARM_UP)
+        result[connections] = bench.rounds(lambda n=connections: once(n, bench.seconds))
+    return result
+
+
 def post(benches, clusters):
     """{connections: rounds}; each round asks pgbench and the servers, in turn."""
     pgbench = Pgbench(clusters["postgres"])
@@ -140,12 +150,7 @@ def post(benches, clusters):
         return {"pgbench": pgbench.sample(connections, seconds),
                 **on_servers(connections, seconds)}
 
-    result = {}
-    for connections in CONNECTIONS:
-        bench.tell(f"post, {connections} connections")
-        on_servers(connections, WARM_UP)
-        result[connections] = bench.rounds(lambda n=connections: once(n, bench.seconds))
-    return result
+    return each(bench, "post", CONNECTIONS, on_servers, once)
 
 
 def history(benches, clusters):
@@ -157,13 +162,7 @@ def history(benches, clusters):
                                others=clusters[name].pids if name in clusters else ())
                 for name, one in benches.items()}
 
-    bench = benches["postgres"]
-    result = {}
-    for connections in READERS:
-        bench.tell(f"history, {connections} connections")
-        once(connections, WARM_UP)
-        result[connections] = bench.rounds(lambda n=connections: once(n, bench.seconds))
-    return result
+    return each(benches["postgres"], "history", READERS, once, once)
 
 
 def run(options, children, binary, work, tell):

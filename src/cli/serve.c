@@ -217,9 +217,8 @@ static void start_live(struct cli *cli, struct app *app, const struct capacity *
     bus_start(app->bus, app->hub);
 }
 
-/* ------- descriptors ------- */
+/* ------- memory and descriptors ------- */
 
-/* As many descriptors as the system lets us have: a connection takes one. */
 /* What a request needs is given back to the system only where it was much: taking it again costs more
  * than all the rest of a read, as each time every processor has to forget its addresses. */
 static void keep_memory(void)
@@ -228,6 +227,7 @@ static void keep_memory(void)
     (void)mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
 }
 
+/* As many descriptors as the system lets us have: a connection takes one. */
 static void raise_file_limit(void)
 {
     struct rlimit limit;

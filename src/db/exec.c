@@ -560,12 +560,12 @@ static enum err begin_search(struct exec *exec, struct replica *replica, struct 
     return ERR_OK;
 }
 
-/* *db: the snapshot that was read last, or NULL; then that for the next work. */
+/* *db: the snapshot that was read last, or NULL; then that for the next work. None once the pool is to
+ * stop: nothing was promised yet, and a queue of hashes would take half a minute. */
 static enum err pool_begin(struct pool *pool, struct replica *replica, struct db **db)
 {
-    if (queue_is_stopping(
-            &pool->works)) { /* nothing was promised yet, and a queue of hashes would */
-        return ERR_BUSY;     /* take half a minute */
+    if (queue_is_stopping(&pool->works)) {
+        return ERR_BUSY;
     }
     return replica != NULL ? begin_search(pool->exec, replica, db)
                            : exec_read_begin(pool->exec, db);

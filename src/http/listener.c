@@ -85,12 +85,10 @@ static bool wait_for_room(struct http_server *server)
     return go_on;
 }
 
-void listener_on_closed(struct http_server *server)
+void listener_note_closed(struct http_server *server)
 {
-    pthread_mutex_lock(&server->links_lock);
     server->open--;
     pthread_cond_signal(&server->room);
-    pthread_mutex_unlock(&server->links_lock);
 }
 
 /* Whether it is worth trying again: all but the listener's end. */
@@ -120,7 +118,9 @@ static void *listener_main(void *arg)
                                                       size) == MHD_YES;
         if (!is_taken) {
             go_on = fd >= 0 || may_go_on(errno);
-            listener_on_closed(server);
+            pthread_mutex_lock(&server->links_lock);
+            listener_note_closed(server);
+            pthread_mutex_unlock(&server->links_lock);
         }
     }
     return NULL;

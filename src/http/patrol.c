@@ -43,6 +43,7 @@ static void link_remove(struct http_server *server, struct http_link *link)
     if (link->next != NULL) {
         link->next->at = link->at;
     }
+    listener_note_closed(server);
     pthread_mutex_unlock(&server->links_lock);
 }
 
@@ -69,7 +70,6 @@ void patrol_on_connection(void *context, struct MHD_Connection *connection, void
     }
     if (link != NULL) {
         link_remove(server, link);
-        listener_on_closed(server);
         if (link->exchange != NULL) {
             exchange_free(link->exchange);
         }

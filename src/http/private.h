@@ -80,7 +80,8 @@ enum err listener_open(struct http_server *server, struct arena *a, struct str *
 void listener_start(struct http_server *server);
 /* From now on connections are refused. */
 void listener_stop(struct http_server *server);
-void listener_on_closed(struct http_server *server);
+/* One connection less. links_lock is held. */
+void listener_note_closed(struct http_server *server);
 
 /* patrol.c */
 void patrol_start(struct http_server *server);
