@@ -242,7 +242,7 @@ describe('a session', () => {
         const cookie = `sessionid=${browser.cookies.sessionid}`;
         const own = `http://127.0.0.1:${server.port}`;
         const socket = await openSocket({ server, headers: { cookie, origin: own } });
-        await socket.until({ type: 'hello' });
+        await socket.get({ type: 'hello' });
         await socket.close();
         for (const origin of ['http://evil.example', 'null']) {
             const answer = await browser.ask('GET', '/api/ws/', {
