@@ -33,6 +33,7 @@ struct app {
     struct router *router;
     struct throttle *throttle;
     struct app_metrics metrics;
+    struct uuid node_id; /* of this process, new at each start */
     uint64_t seed; /* random: for hashes of what clients choose */
     atomic_bool stopping;
 };
