@@ -10,6 +10,7 @@
 
 struct bus;
 struct hub;
+struct req;
 struct router;
 struct sync;
 struct throttle;
@@ -31,6 +32,8 @@ struct app {
     struct bus *bus; /* NULL: there are no other nodes */
     struct http_server *server;
     struct router *router;
+    /* Shows the answer in r->x->out, or the error that it tells, to a browser. */
+    void (*page)(struct req *r, enum err e, struct buf *out);
     struct throttle *throttle;
     struct app_metrics metrics;
     struct uuid node_id; /* of this process, new at each start */

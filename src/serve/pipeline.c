@@ -34,23 +34,31 @@
 #include "store/message.h"
 
 static const struct renderer json_renderer = {{"application/json", 16}, {"json", 4}};
+/* DRF's name for its browsable API. */
+static const struct renderer page_renderer = {{"text/html", 9}, {"api", 3}};
 
 /* --- before the database ----------------------------------------------------------------- */
 
 static enum err choose_format(struct req *r, struct str suffix)
 {
+    if (r->route != NULL && r->route->one_form) {
+        r->wants_page = r->route->page != NULL;
+        return ERR_OK;
+    }
     struct str format = query_get(&r->query, STR("format"));
     if (format.p == NULL || format.n == 0) {
         format = suffix;
     }
     /* ?format= wins over Accept; what it names must exist. */
     struct str accept = http_request_header_all(r->x, "Accept");
-    struct renderer renderers[] = {json_renderer, {STR_NULL, STR_NULL}};
-    size_t count = 1;
+    struct renderer renderers[] = {json_renderer, page_renderer, {STR_NULL, STR_NULL}};
+    size_t count = 2;
     if (r->route != NULL && r->route->media_type != NULL) {
         renderers[count++].media_type = str_of(r->route->media_type);
     }
-    return accept_choose(accept, format, renderers, count, &r->accept);
+    enum err e = accept_choose(accept, format, renderers, count, &r->accept);
+    r->wants_page = r->accept.index == 1;
+    return e;
 }
 
 static enum err find_route(struct req *r)

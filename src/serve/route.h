@@ -19,6 +19,7 @@ enum route_db { ROUTE_NONE, ROUTE_READ, ROUTE_WRITE };
 enum throttle_kind { THROTTLE_NORMAL, THROTTLE_NEVER, THROTTLE_LOGIN, THROTTLE_REGISTER };
 
 typedef enum err handler(struct req *r);
+typedef void page_writer(struct req *r, enum err e, struct buf *out);
 typedef void foresight(struct req *r, struct uuid caller_id);
 
 struct route {
@@ -46,6 +47,9 @@ struct route {
      * judges whether the caller may still see that. NULL: takes none. */
     handler *may_replay;
     bool ticket; /* takes ?ticket= where there is no Authorization header */
+    /* How a browser sees the answer: writes HTML into `out`. NULL: app->page. */
+    page_writer *page;
+    bool one_form; /* is what it is, whatever Accept and ?format= say */
 };
 
 /* What the writes of a resource belong to, so that the writer of its shard does them (store/change.h). */
@@ -63,7 +67,8 @@ struct resource {
     const char *name; /* for OPTIONS: "Message List" */
     const char *description;
     const char *paths[PATHS_MAX]; /* below /api/, canonical one first: "users/{id}/"; a path that
-                                      begins with '/' stands outside /api/ */
+                                      begins with '/' stands outside /api/; a last segment "*" takes
+                                      all that follow */
     enum within within;
     struct route methods[METHODS_MAX + 1];
 };
