@@ -127,6 +127,7 @@ static enum err export_rows(struct export *x, bool descending)
 static enum err export_json(struct export *x, bool descending)
 {
     struct json_out *o = &x->r->out;
+    x->r->content_type_out = "application/json"; /* for a browser too: it is no page */
     json_open_object(o);
     json_field_open_array(o, "results");
     enum err e = export_rows(x, descending);
@@ -153,7 +154,6 @@ static enum err export_list(struct req *r, const struct admin_list *list, bool d
     x.as_csv = str_eq(req_filter(r, "export")->text, STR("csv"));
     enum err e = x.as_csv ? export_csv(&x, descending) : export_json(&x, descending);
     if (e != ERR_OK) {
-        r->content_type_out = NULL;
         return e;
     }
     http_add_header(r->x, "Content-Disposition",
