@@ -36,6 +36,7 @@ struct app {
     void (*page)(struct req *r, enum err e, struct buf *out);
     struct throttle *throttle;
     struct app_metrics metrics;
+    struct uuid node_id; /* of this process, new at each start */
     uint64_t seed; /* random: for hashes of what clients choose */
     atomic_bool stopping;
 };
