@@ -162,7 +162,10 @@ describe('lists', () => {
 
     test('a wrong filter is told', async (t) => {
         const page = await open(t, '#/audit?object=x', { allow: [refused(400)] });
-        await page.getByRole('alert').getByText(/object: .*valid/).waitFor();
+        await page
+            .getByRole('alert')
+            .getByText(/object: .*valid/)
+            .waitFor();
     });
 
     test('an answer that comes late is dropped', async (t) => {

@@ -295,7 +295,9 @@ describe('sessions, notifications, the system', () => {
         );
         await page.route('**/retry/', (route) => {
             retried.push(new URL(route.request().url()).pathname);
-            return route.fulfill({ json: { ...job, state: 'running', error: null, failed_at: null } });
+            return route.fulfill({
+                json: { ...job, state: 'running', error: null, failed_at: null },
+            });
         });
         await button(page, 'Refresh').click();
         await button(rows(page), 'Retry').click();

@@ -41,7 +41,8 @@ let current = null; // {path, show, close}
 
 // ---- who it is ---------------------------------------------------------------------------------
 
-const signInAddress = () => `/api-auth/login/?next=${encodeURIComponent(`/admin/${location.hash}`)}`;
+const signInAddress = () =>
+    `/api-auth/login/?next=${encodeURIComponent(`/admin/${location.hash}`)}`;
 
 function leavePage() {
     current?.close?.();
@@ -52,7 +53,10 @@ function card(heading, ...content) {
     leavePage();
     side.hidden = menu.hidden = true;
     document.title = `${heading} - Confab admin`;
-    replace(main, h('section', { class: 'card narrow gate' }, h('h1', { tabindex: '-1' }, heading), content));
+    replace(
+        main,
+        h('section', { class: 'card narrow gate' }, h('h1', { tabindex: '-1' }, heading), content),
+    );
 }
 
 function askToSignIn() {
@@ -77,15 +81,35 @@ async function leave() {
 function refuse() {
     card(
         'This is for admins',
-        h('p', { dir: 'auto' }, 'You are signed in as ', h('b', null, h('bdi', null, user.username)), `, who is ${user.role}. Admins alone can come in here.`),
-        h('div', { class: 'row' }, h('button', { type: 'button', class: 'primary', onclick: leave }, 'Sign out'), h('a', { class: 'button', href: '/' }, 'To the chat')),
+        h(
+            'p',
+            { dir: 'auto' },
+            'You are signed in as ',
+            h('b', null, h('bdi', null, user.username)),
+            `, who is ${user.role}. Admins alone can come in here.`,
+        ),
+        h(
+            'div',
+            { class: 'row' },
+            h('button', { type: 'button', class: 'primary', onclick: leave }, 'Sign out'),
+            h('a', { class: 'button', href: '/' }, 'To the chat'),
+        ),
     );
 }
 
 function showAccount() {
-    const out = h('button', { type: 'button', class: 'plain small', onclick: leave }, icon('out'), h('span', { class: 'visually-hidden' }, 'Sign out'));
+    const out = h(
+        'button',
+        { type: 'button', class: 'plain small', onclick: leave },
+        icon('out'),
+        h('span', { class: 'visually-hidden' }, 'Sign out'),
+    );
     out.title = 'Sign out';
-    const name = h('a', { class: 'me cut', dir: 'auto', href: user.role === 'admin' ? `#/users/${user.id}` : '/' }, user.username);
+    const name = h(
+        'a',
+        { class: 'me cut', dir: 'auto', href: user.role === 'admin' ? `#/users/${user.id}` : '/' },
+        user.username,
+    );
     replace(account, name, out);
 }
 
@@ -127,7 +151,15 @@ function change(patch, { replace: instead = false } = {}) {
 }
 
 function missing({ body }) {
-    body.append(h('div', { class: 'empty' }, icon('search'), h('p', null, 'There is no such page.'), h('a', { class: 'button', href: '#/' }, 'To the dashboard')));
+    body.append(
+        h(
+            'div',
+            { class: 'empty' },
+            icon('search'),
+            h('p', null, 'There is no such page.'),
+            h('a', { class: 'button', href: '#/' }, 'To the dashboard'),
+        ),
+    );
 }
 
 function mount(route, fresh) {
@@ -144,7 +176,17 @@ function mount(route, fresh) {
     title(build === missing ? 'Not found' : known.title);
     replace(main, h('div', { class: 'row spread page-head' }, heading, acts), body);
     current = { path: route.path };
-    Object.assign(current, build({ ...route, body, me: user, change, title, actions: (...nodes) => replace(acts, nodes) }));
+    Object.assign(
+        current,
+        build({
+            ...route,
+            body,
+            me: user,
+            change,
+            title,
+            actions: (...nodes) => replace(acts, nodes),
+        }),
+    );
     if (!fresh) {
         heading.focus();
         window.scrollTo(0, 0);
@@ -166,7 +208,11 @@ async function start() {
     try {
         user = await me();
     } catch (error) {
-        card('Admin', h('p', { class: 'problem', role: 'alert' }, error.message), h('button', { type: 'button', onclick: start }, 'Try again'));
+        card(
+            'Admin',
+            h('p', { class: 'problem', role: 'alert' }, error.message),
+            h('button', { type: 'button', onclick: start }, 'Try again'),
+        );
         return;
     }
     if (!user) {

@@ -30,5 +30,7 @@ export function exportAddress(path, query, format) {
 export function placeOf(link) {
     if (!link) return null;
     const query = new URL(link).searchParams;
-    return query.has('cursor') ? { cursor: query.get('cursor') } : { page: query.get('page') ?? '' };
+    return query.has('cursor')
+        ? { cursor: query.get('cursor') }
+        : { page: query.get('page') ?? '' };
 }

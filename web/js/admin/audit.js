@@ -33,10 +33,18 @@ const ACTIONS = {
 };
 
 // The page that an object has, by the first word of the action.
-const PAGES = { user: 'users', session: 'users', notification: 'users', conversation: 'conversations' };
+const PAGES = {
+    user: 'users',
+    session: 'users',
+    notification: 'users',
+    conversation: 'conversations',
+};
 PAGES.participant = PAGES.message = PAGES.conversation;
 
-const what = ({ action }) => [h('span', null, ACTIONS[action] ?? action), h('div', { class: 'mono small quiet' }, action)];
+const what = ({ action }) => [
+    h('span', null, ACTIONS[action] ?? action),
+    h('div', { class: 'mono small quiet' }, action),
+];
 
 function onWhat({ action, object_id: object }) {
     if (!object) return none();
@@ -59,7 +67,13 @@ const columns = [
 
 const filters = [
     { name: 'actor', label: 'Who', kind: 'text', placeholder: 'Username, e-mail or id' },
-    { name: 'action', label: 'What', kind: 'text', placeholder: 'user.update', known: Object.keys(ACTIONS) },
+    {
+        name: 'action',
+        label: 'What',
+        kind: 'text',
+        placeholder: 'user.update',
+        known: Object.keys(ACTIONS),
+    },
     { name: 'object', label: 'On', kind: 'text', placeholder: 'Id', more: true },
     { name: 'after', label: 'From', kind: 'day', more: true },
     { name: 'before', label: 'Until', kind: 'day', more: true },
@@ -67,7 +81,15 @@ const filters = [
 
 export function audit(page) {
     const list = makeList(
-        { path: 'audit/', noun: ['entry', 'entries'], caption: 'The audit log, newest first', columns, filters, nameOf: ({ id }) => id, exports: true },
+        {
+            path: 'audit/',
+            noun: ['entry', 'entries'],
+            caption: 'The audit log, newest first',
+            columns,
+            filters,
+            nameOf: ({ id }) => id,
+            exports: true,
+        },
         page.change,
     );
     page.body.append(list.node);

@@ -36,15 +36,28 @@ async function run(spec, action, ids, values) {
 }
 
 function resultLine(result, names) {
-    const name = h('span', { class: 'cut', dir: 'auto' }, cut(names.get(result.id) ?? result.id, 80));
+    const name = h(
+        'span',
+        { class: 'cut', dir: 'auto' },
+        cut(names.get(result.id) ?? result.id, 80),
+    );
     const detail = result.detail && h('span', { class: 'quiet small' }, result.detail);
-    return h('li', { dataset: { result: result.result } }, name, h('span', { class: 'row' }, detail, badge(result.result, LOOKS[result.result])));
+    return h(
+        'li',
+        { dataset: { result: result.result } },
+        name,
+        h('span', { class: 'row' }, detail, badge(result.result, LOOKS[result.result])),
+    );
 }
 
 function showResults(spec, action, results, names) {
     const done = results.filter(({ result }) => result === 'done').length;
     const sentence = `${action.label}: ${numberOf(done)} of ${count(results.length, spec.noun)} done.`;
-    const list = h('ul', { class: 'bare-list results' }, results.map((result) => resultLine(result, names)));
+    const list = h(
+        'ul',
+        { class: 'bare-list results' },
+        results.map((result) => resultLine(result, names)),
+    );
     const close = h('button', { type: 'button', class: 'primary' }, 'Close');
     const open = openDialog({
         title: 'What happened',
@@ -64,7 +77,11 @@ export function makeBulk(spec, reload) {
     const how = h('span', { class: 'how', role: 'status' });
     const buttons = spec.actions.map((action) => {
         const onclick = () => start(action);
-        return h('button', { type: 'button', class: action.danger ? 'small danger' : 'small', onclick }, action.label);
+        return h(
+            'button',
+            { type: 'button', class: action.danger ? 'small danger' : 'small', onclick },
+            action.label,
+        );
     });
     const acts = h('div', { class: 'row acts', hidden: true }, buttons);
     const node = h(

@@ -36,7 +36,12 @@ export const person = ({ id, username }) =>
     username ? link(`/users/${id}`, username) : none('erased user');
 
 export const personWithFace = (user) =>
-    h('span', { class: 'who' }, avatar(user.id, user.full_name || user.username, { small: true }), person(user));
+    h(
+        'span',
+        { class: 'who' },
+        avatar(user.id, user.full_name || user.username, { small: true }),
+        person(user),
+    );
 
 export const titleOf = (conversation) => {
     if (conversation.title) return conversation.title;
@@ -69,4 +74,8 @@ export function duration(seconds) {
 
 // [name, node or text], ...
 export const facts = (rows) =>
-    h('dl', { class: 'facts' }, rows.map(([name, value]) => [h('dt', null, name), h('dd', null, value)]));
+    h(
+        'dl',
+        { class: 'facts' },
+        rows.map(([name, value]) => [h('dt', null, name), h('dd', null, value)]),
+    );

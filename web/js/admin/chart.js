@@ -41,12 +41,30 @@ const known = (points) => points.map(([, value]) => value).filter((value) => val
 // {title, lines: [{name, look}], format(value), least}: {node, draw(series, from, to)}, where `series` has
 // the points of each line and times are milliseconds.
 export function makeChart({ title, lines, format, least = 1 }) {
-    const paths = lines.map((line, i) => svg('path', { class: `line line-${i + 1}`, 'vector-effect': 'non-scaling-stroke' }));
+    const paths = lines.map((line, i) =>
+        svg('path', { class: `line line-${i + 1}`, 'vector-effect': 'non-scaling-stroke' }),
+    );
     const cursor = svg('path', { class: 'cursor', 'vector-effect': 'non-scaling-stroke' });
-    const grid = svg('path', { class: 'grid', 'vector-effect': 'non-scaling-stroke', d: `M0 ${TOP}H${WIDTH}M0 ${(HEIGHT + TOP) / 2}H${WIDTH}M0 ${HEIGHT - 1}H${WIDTH}` });
-    const picture = svg('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' }, grid, ...paths, cursor);
+    const grid = svg('path', {
+        class: 'grid',
+        'vector-effect': 'non-scaling-stroke',
+        d: `M0 ${TOP}H${WIDTH}M0 ${(HEIGHT + TOP) / 2}H${WIDTH}M0 ${HEIGHT - 1}H${WIDTH}`,
+    });
+    const picture = svg(
+        'svg',
+        { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' },
+        grid,
+        ...paths,
+        cursor,
+    );
     const values = lines.map((line, i) =>
-        h('span', { class: 'reading' }, lines.length > 1 && h('i', { class: `key key-${i + 1}` }), h('span', { class: 'quiet' }, lines.length > 1 ? `${line.name} ` : ''), h('b', null, '-')),
+        h(
+            'span',
+            { class: 'reading' },
+            lines.length > 1 && h('i', { class: `key key-${i + 1}` }),
+            h('span', { class: 'quiet' }, lines.length > 1 ? `${line.name} ` : ''),
+            h('b', null, '-'),
+        ),
     );
     const top = h('span', { class: 'top small quiet', 'aria-hidden': 'true' });
     const when = h('span', { class: 'small quiet', 'aria-hidden': 'true' });
@@ -54,7 +72,12 @@ export function makeChart({ title, lines, format, least = 1 }) {
     const node = h(
         'figure',
         { class: 'card chart', 'aria-label': title },
-        h('figcaption', null, h('h3', null, title), h('span', { class: 'readings', 'aria-hidden': 'true' }, values, when)),
+        h(
+            'figcaption',
+            null,
+            h('h3', null, title),
+            h('span', { class: 'readings', 'aria-hidden': 'true' }, values, when),
+        ),
         h('div', { class: 'plot' }, top, picture),
         words,
     );
@@ -70,7 +93,10 @@ export function makeChart({ title, lines, format, least = 1 }) {
         });
         const point = time === null ? null : series[0][index];
         when.textContent = point ? clockOf(point[0]) : '';
-        cursor.setAttribute('d', point ? `M${drawn.scale.x(point[0]).toFixed(1)} ${TOP}V${HEIGHT}` : '');
+        cursor.setAttribute(
+            'd',
+            point ? `M${drawn.scale.x(point[0]).toFixed(1)} ${TOP}V${HEIGHT}` : '',
+        );
     }
 
     function describe(series) {

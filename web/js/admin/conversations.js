@@ -3,7 +3,19 @@
 import { h, icon, numberOf, replace } from '../dom.js';
 import { field, toast } from '../ui.js';
 import { ask, read } from './api.js';
-import { badge, cut, facts, id, link, moment, none, number, person, role, titleOf } from './cells.js';
+import {
+    badge,
+    cut,
+    facts,
+    id,
+    link,
+    moment,
+    none,
+    number,
+    person,
+    role,
+    titleOf,
+} from './cells.js';
 import { makeQuestion, openForm } from './dialogs.js';
 import { embedList, makeList } from './list.js';
 import { messageColumns, messageFilters, messageList } from './messages.js';
@@ -13,22 +25,53 @@ const isOpen = (closed) => (closed ? badge('closed', 'warn') : badge('open', 'go
 
 function people({ people: first, participant_count: all }) {
     const names = first.flatMap((one, i) => [i > 0 && ', ', person(one)]);
-    return h('span', { class: 'people' }, names, all > first.length && ` and ${numberOf(all - first.length)} more`);
+    return h(
+        'span',
+        { class: 'people' },
+        names,
+        all > first.length && ` and ${numberOf(all - first.length)} more`,
+    );
 }
 
 const columns = [
-    { label: 'Title', head: true, cell: (talk) => link(`/conversations/${talk.id}`, titleOf(talk)) },
+    {
+        label: 'Title',
+        head: true,
+        cell: (talk) => link(`/conversations/${talk.id}`, titleOf(talk)),
+    },
     { label: 'Participants', cell: people },
-    { label: 'State', cell: (talk) => h('span', { class: 'row' }, isOpen(talk.closed), talk.direct && badge('direct')) },
+    {
+        label: 'State',
+        cell: (talk) =>
+            h('span', { class: 'row' }, isOpen(talk.closed), talk.direct && badge('direct')),
+    },
     { label: 'Messages', number: true, cell: (talk) => number(talk.message_count) },
     { label: 'Active', sort: 'updated_at', first: 'desc', cell: (talk) => moment(talk.updated_at) },
-    { label: 'Created', sort: 'created_at', first: 'desc', cell: (talk) => moment(talk.created_at) },
+    {
+        label: 'Created',
+        sort: 'created_at',
+        first: 'desc',
+        cell: (talk) => moment(talk.created_at),
+    },
 ];
 
 const filters = [
     { name: 'search', label: 'Search', kind: 'search', placeholder: 'Title, participants' },
-    { name: 'participant', label: 'Participant', kind: 'text', placeholder: 'Username, e-mail or id' },
-    { name: 'closed', label: 'State', kind: 'choice', choices: [['false', 'Open'], ['true', 'Closed']] },
+    {
+        name: 'participant',
+        label: 'Participant',
+        kind: 'text',
+        placeholder: 'Username, e-mail or id',
+    },
+    {
+        name: 'closed',
+        label: 'State',
+        kind: 'choice',
+        choices: [
+            ['false', 'Open'],
+            ['true', 'Closed'],
+        ],
+    },
     { name: 'created_after', label: 'Created from', kind: 'day', more: true },
     { name: 'created_before', label: 'Created until', kind: 'day', more: true },
 ];
@@ -36,13 +79,22 @@ const filters = [
 const gone = 'Nobody sees it any more, and all of its messages are erased, for ever.';
 
 const actions = [
-    { label: 'Close', ask: (many) => `Nobody can write in ${many} any more; everything can be read.`, body: () => ({ action: 'close' }) },
-    { label: 'Reopen', ask: (many) => `${many} can be written in again.`, body: () => ({ action: 'reopen' }) },
+    {
+        label: 'Close',
+        ask: (many) => `Nobody can write in ${many} any more; everything can be read.`,
+        body: () => ({ action: 'close' }),
+    },
+    {
+        label: 'Reopen',
+        ask: (many) => `${many} can be written in again.`,
+        body: () => ({ action: 'reopen' }),
+    },
     {
         label: 'Delete',
         danger: true,
         word: 'delete',
-        ask: (many) => `${many}, with all messages: nobody sees them any more, and they are erased, for ever.`,
+        ask: (many) =>
+            `${many}, with all messages: nobody sees them any more, and they are erased, for ever.`,
         body: () => ({ action: 'delete' }),
     },
 ];
@@ -72,12 +124,21 @@ const summary = (talk) =>
     facts([
         ['Id', id(talk.id)],
         ['State', [isOpen(talk.closed), talk.direct && [' ', badge('direct')]]],
-        ['Created', [moment(talk.created_at), ' ', link(`/users/${talk.created_by}`, 'by this user')]],
+        [
+            'Created',
+            [moment(talk.created_at), ' ', link(`/users/${talk.created_by}`, 'by this user')],
+        ],
         ['Active', moment(talk.updated_at)],
         ['Closed', moment(talk.closed_at)],
         ['Participants', numberOf(talk.participant_count)],
-        ['Messages', `${numberOf(talk.message_count)}, ${numberOf(talk.deleted_message_count)} deleted`],
-        ['Metadata', h('code', { class: 'cut', dir: 'auto' }, cut(JSON.stringify(talk.metadata), 600))],
+        [
+            'Messages',
+            `${numberOf(talk.message_count)}, ${numberOf(talk.deleted_message_count)} deleted`,
+        ],
+        [
+            'Metadata',
+            h('code', { class: 'cut', dir: 'auto' }, cut(JSON.stringify(talk.metadata), 600)),
+        ],
     ]);
 
 function removal(talk) {
@@ -88,7 +149,8 @@ function removal(talk) {
                 text: `${member.username} will not see this conversation any more.`,
                 yes: 'Remove',
                 danger: true,
-                act: () => ask('DELETE', `/api/conversations/${talk.id}/participants/${member.id}/`),
+                act: () =>
+                    ask('DELETE', `/api/conversations/${talk.id}/participants/${member.id}/`),
             });
             if (done) reload();
         };
@@ -98,10 +160,17 @@ function removal(talk) {
 
 const memberColumns = [
     { label: 'User', head: true, cell: person },
-    { label: 'Role here', cell: (member) => badge(member.role, { owner: 'accent', moderator: 'good' }[member.role]) },
+    {
+        label: 'Role here',
+        cell: (member) => badge(member.role, { owner: 'accent', moderator: 'good' }[member.role]),
+    },
     { label: 'Account', cell: (member) => role(member.user_role) },
     { label: 'Joined', cell: (member) => moment(member.joined_at) },
-    { label: 'Read up to', number: true, cell: (member) => (member.read_seq ? number(member.read_seq) : none('nothing')) },
+    {
+        label: 'Read up to',
+        number: true,
+        cell: (member) => (member.read_seq ? number(member.read_seq) : none('nothing')),
+    },
 ];
 
 const members = (talk) =>
@@ -124,7 +193,9 @@ const writings = (talk) =>
 const rename = (talk, reload) =>
     openForm({
         title: 'Rename',
-        fields: [field('Title', { name: 'title', value: talk.title, dir: 'auto', autocomplete: 'off' })],
+        fields: [
+            field('Title', { name: 'title', value: talk.title, dir: 'auto', autocomplete: 'off' }),
+        ],
         yes: 'Save',
         act: async (json) => {
             await ask('PATCH', `/api/conversations/${talk.id}/`, { json });
@@ -135,10 +206,16 @@ const rename = (talk, reload) =>
 const setClosed = (talk, reload) =>
     makeQuestion({
         title: talk.closed ? 'Reopen' : 'Close',
-        text: talk.closed ? 'It can be written in again.' : 'Nobody can write in it any more; everything can be read.',
+        text: talk.closed
+            ? 'It can be written in again.'
+            : 'Nobody can write in it any more; everything can be read.',
         yes: talk.closed ? 'Reopen' : 'Close',
         act: async () => {
-            await ask('POST', `/api/conversations/${talk.id}/${talk.closed ? 'reopen' : 'close'}/`, { json: {} });
+            await ask(
+                'POST',
+                `/api/conversations/${talk.id}/${talk.closed ? 'reopen' : 'close'}/`,
+                { json: {} },
+            );
             await reload();
         },
     });
@@ -161,7 +238,8 @@ export function conversationPage(page) {
     const stopped = new AbortController();
     const about = h('section', { class: 'card', 'aria-label': 'About' });
     const lists = [];
-    const button = (label, act, look = '') => h('button', { type: 'button', class: look, onclick: act }, label);
+    const button = (label, act, look = '') =>
+        h('button', { type: 'button', class: look, onclick: act }, label);
 
     async function reload() {
         const talk = await read(`conversations/${page.id}/`, {}, stopped.signal);
@@ -180,11 +258,28 @@ export function conversationPage(page) {
             const talk = await reload();
             lists.push(members(talk), writings(talk));
             const [who, what] = lists.map((list) => list.node);
-            replace(page.body, about, h('section', { class: 'card' }, h('h2', null, 'Participants'), who), h('section', { class: 'card' }, h('h2', null, 'Messages'), what));
+            replace(
+                page.body,
+                about,
+                h('section', { class: 'card' }, h('h2', null, 'Participants'), who),
+                h('section', { class: 'card' }, h('h2', null, 'Messages'), what),
+            );
         } catch (error) {
             if (error.name === 'AbortError') return;
-            const text = error.status === 404 ? 'There is no such conversation, or it was deleted.' : error.message;
-            replace(page.body, h('div', { class: 'empty', role: 'alert' }, icon('alert'), h('p', null, text), h('a', { class: 'button', href: '#/conversations' }, 'To the conversations')));
+            const text =
+                error.status === 404
+                    ? 'There is no such conversation, or it was deleted.'
+                    : error.message;
+            replace(
+                page.body,
+                h(
+                    'div',
+                    { class: 'empty', role: 'alert' },
+                    icon('alert'),
+                    h('p', null, text),
+                    h('a', { class: 'button', href: '#/conversations' }, 'To the conversations'),
+                ),
+            );
         }
     }
 

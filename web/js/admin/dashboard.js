@@ -29,7 +29,11 @@ function meanTime(now, before) {
 const waiting = ({ queues }) => Object.values(queues).reduce((sum, n) => sum + n, 0);
 
 const CHARTS = [
-    { title: 'Requests', format: rate, lines: [{ name: 'Requests', of: perSecond((s) => s.answers.total) }] },
+    {
+        title: 'Requests',
+        format: rate,
+        lines: [{ name: 'Requests', of: perSecond((s) => s.answers.total) }],
+    },
     {
         title: 'Errors',
         format: rate,
@@ -56,7 +60,11 @@ const CHARTS = [
             { name: 'Streams, polls', of: level((s) => s.live.streams + s.live.polls) },
         ],
     },
-    { title: 'Frames sent', format: rate, lines: [{ name: 'Frames', of: perSecond((s) => s.live.frames) }] },
+    {
+        title: 'Frames sent',
+        format: rate,
+        lines: [{ name: 'Frames', of: perSecond((s) => s.live.frames) }],
+    },
     {
         title: 'Queues',
         format: whole,
@@ -66,8 +74,18 @@ const CHARTS = [
             { name: 'Under way', of: level((s) => s.answers.under_way) },
         ],
     },
-    { title: 'Processor', format: percent, least: 5, lines: [{ name: 'One core is 100 %', of: perSecond((s) => s.cpu_us / 10_000) }] },
-    { title: 'Memory', format: bytes, least: 1 << 20, lines: [{ name: 'Resident', of: level((s) => s.memory_bytes) }] },
+    {
+        title: 'Processor',
+        format: percent,
+        least: 5,
+        lines: [{ name: 'One core is 100 %', of: perSecond((s) => s.cpu_us / 10_000) }],
+    },
+    {
+        title: 'Memory',
+        format: bytes,
+        least: 1 << 20,
+        lines: [{ name: 'Resident', of: level((s) => s.memory_bytes) }],
+    },
 ];
 
 const orMore = (count, capped) => `${numberOf(count)}${capped && count === 10_000 ? '+' : ''}`;
@@ -75,28 +93,74 @@ const orMore = (count, capped) => `${numberOf(count)}${capped && count === 10_00
 function tilesOf(s) {
     const { users, live, database, jobs, answers } = s;
     return [
-        ['Users', numberOf(users.total), `${orMore(users.admin, users.capped)} admins, ${orMore(users.host, users.capped)} hosts, ${orMore(users.inactive, users.capped)} inactive`, '/users'],
+        [
+            'Users',
+            numberOf(users.total),
+            `${orMore(users.admin, users.capped)} admins, ${orMore(users.host, users.capped)} hosts, ${orMore(users.inactive, users.capped)} inactive`,
+            '/users',
+        ],
         ['Conversations', numberOf(s.conversations), 'all that are not deleted', '/conversations'],
         ['Messages', numberOf(s.messages), 'all that are not deleted', '/messages'],
-        ['Online', numberOf(live.users), `${numberOf(live.sockets)} sockets, ${numberOf(live.streams + live.polls)} streams and polls`, '/sessions'],
-        ['Database', bytes(database.bytes), `${database.engine}${database.log_bytes > 0 ? `, log ${bytes(database.log_bytes)}` : ''}`, null],
-        ['Background work', numberOf(jobs.waiting), jobs.failed > 0 ? `${numberOf(jobs.failed)} failed` : 'none failed', '/jobs', jobs.failed > 0],
-        ['Server errors', numberOf(answers['5xx']), `of ${numberOf(answers.total)} answers since the start`, null, answers['5xx'] > 0],
-        ['Running', duration(s.uptime_s), `${numberOf(live.nodes)} ${live.nodes === 1 ? 'node' : 'nodes'}, version ${s.version}`, '/settings'],
+        [
+            'Online',
+            numberOf(live.users),
+            `${numberOf(live.sockets)} sockets, ${numberOf(live.streams + live.polls)} streams and polls`,
+            '/sessions',
+        ],
+        [
+            'Database',
+            bytes(database.bytes),
+            `${database.engine}${database.log_bytes > 0 ? `, log ${bytes(database.log_bytes)}` : ''}`,
+            null,
+        ],
+        [
+            'Background work',
+            numberOf(jobs.waiting),
+            jobs.failed > 0 ? `${numberOf(jobs.failed)} failed` : 'none failed',
+            '/jobs',
+            jobs.failed > 0,
+        ],
+        [
+            'Server errors',
+            numberOf(answers['5xx']),
+            `of ${numberOf(answers.total)} answers since the start`,
+            null,
+            answers['5xx'] > 0,
+        ],
+        [
+            'Running',
+            duration(s.uptime_s),
+            `${numberOf(live.nodes)} ${live.nodes === 1 ? 'node' : 'nodes'}, version ${s.version}`,
+            '/settings',
+        ],
     ];
 }
 
 function makeTile([name, value, more, path, bad]) {
-    const content = [h('span', { class: 'name' }, name), h('b', null, value), h('span', { class: 'small quiet' }, more)];
+    const content = [
+        h('span', { class: 'name' }, name),
+        h('b', null, value),
+        h('span', { class: 'small quiet' }, more),
+    ];
     const look = bad ? 'card tile bad' : 'card tile';
-    return h('li', null, path ? h('a', { class: look, href: addressOf(path) }, content) : h('div', { class: look }, content));
+    return h(
+        'li',
+        null,
+        path
+            ? h('a', { class: look, href: addressOf(path) }, content)
+            : h('div', { class: look }, content),
+    );
 }
 
 export function dashboard(page) {
     const stopped = new AbortController();
     const tiles = h('ul', { class: 'bare-list tiles', 'aria-label': 'Now' });
     const problem = h('p', { class: 'problem', role: 'alert', hidden: true });
-    const charts = CHARTS.map((chart) => ({ ...chart, ...makeChart(chart), series: chart.lines.map(() => []) }));
+    const charts = CHARTS.map((chart) => ({
+        ...chart,
+        ...makeChart(chart),
+        series: chart.lines.map(() => []),
+    }));
     let before = null;
     let timer = 0;
     let shown = '';
@@ -147,7 +211,17 @@ export function dashboard(page) {
     }
 
     document.addEventListener('visibilitychange', look);
-    replace(page.body, problem, tiles, h('h2', null, 'The last five minutes'), h('div', { class: 'charts' }, charts.map(({ node }) => node)));
+    replace(
+        page.body,
+        problem,
+        tiles,
+        h('h2', null, 'The last five minutes'),
+        h(
+            'div',
+            { class: 'charts' },
+            charts.map(({ node }) => node),
+        ),
+    );
     look();
     return {
         close() {

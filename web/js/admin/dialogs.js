@@ -26,7 +26,12 @@ export async function openForm({ title, text, fields, yes, danger, act, ready = 
         }
         check();
     };
-    const open = openDialog({ title, body: [said, problem, nodes], footer: [cancel, send], onsubmit: submit });
+    const open = openDialog({
+        title,
+        body: [said, problem, nodes],
+        footer: [cancel, send],
+        onsubmit: submit,
+    });
     const check = () => (send.disabled = ready !== null && !ready(valuesOf()));
     cancel.addEventListener('click', () => open.close());
     open.dialog.addEventListener('input', check);
@@ -44,16 +49,33 @@ export function makeQuestion({ title, text, yes, danger = false, word = null, fi
 
 function wordField(word) {
     const id = `word-${++words}`;
-    const input = h('input', { id, name: 'word', autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false' });
-    const label = h('label', { for: id }, 'Type ', h('b', { class: 'mono', dir: 'auto' }, word), ' to go on');
+    const input = h('input', {
+        id,
+        name: 'word',
+        autocomplete: 'off',
+        autocapitalize: 'none',
+        spellcheck: 'false',
+    });
+    const label = h(
+        'label',
+        { for: id },
+        'Type ',
+        h('b', { class: 'mono', dir: 'auto' }, word),
+        ' to go on',
+    );
     return { node: h('div', { class: 'field' }, label, input), input };
 }
 
 // As field() of ../ui.js, of a choice: [[value, label]].
 export function choice(label, { name, value, choices, hint = null }) {
     const id = `choice-${name}-${++words}`;
-    const options = choices.map(([v, text]) => h('option', { value: v, selected: v === value }, text));
+    const options = choices.map(([v, text]) =>
+        h('option', { value: v, selected: v === value }, text),
+    );
     const input = h('select', { id, name }, options);
     const hints = hint && h('p', { class: 'hint' }, hint);
-    return { node: h('div', { class: 'field' }, h('label', { for: id }, label), input, hints), input };
+    return {
+        node: h('div', { class: 'field' }, h('label', { for: id }, label), input, hints),
+        input,
+    };
 }

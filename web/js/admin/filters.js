@@ -12,7 +12,11 @@ function control(filter, id) {
     const props = { id, name: filter.name, placeholder: filter.placeholder };
     if (filter.kind === 'choice') {
         const options = [['', 'Any'], ...filter.choices];
-        return h('select', props, options.map(([value, label]) => h('option', { value }, label)));
+        return h(
+            'select',
+            props,
+            options.map(([value, label]) => h('option', { value }, label)),
+        );
     }
     const type = { search: 'search', day: 'date' }[filter.kind] ?? 'text';
     const list = filter.known && `${id}-known`;
@@ -66,9 +70,24 @@ export function makeFilters(filters, label, change) {
     const more = filters.filter((filter) => filter.more);
     const details =
         more.length > 0 &&
-        h('details', { class: 'more' }, h('summary', null, 'More filters'), h('div', { class: 'row-of-filters' }, fields(more)));
-    const first = h('div', { class: 'row-of-filters' }, fields(filters.filter((filter) => !filter.more)), clear);
-    const form = h('form', { class: 'filters', role: 'search', 'aria-label': label }, first, details);
+        h(
+            'details',
+            { class: 'more' },
+            h('summary', null, 'More filters'),
+            h('div', { class: 'row-of-filters' }, fields(more)),
+        );
+    const first = h(
+        'div',
+        { class: 'row-of-filters' },
+        fields(filters.filter((filter) => !filter.more)),
+        clear,
+    );
+    const form = h(
+        'form',
+        { class: 'filters', role: 'search', 'aria-label': label },
+        first,
+        details,
+    );
     form.addEventListener('input', typed);
     form.addEventListener('change', chosen);
     form.addEventListener('submit', (event) => {

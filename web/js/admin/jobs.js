@@ -41,14 +41,27 @@ export function jobs(page) {
             caption: 'Background work, oldest first',
             columns,
             acts,
-            actions: [{ label: 'Retry', ask: (many) => `${many} will be tried again next, before all others.`, each: retry }],
+            actions: [
+                {
+                    label: 'Retry',
+                    ask: (many) => `${many} will be tried again next, before all others.`,
+                    each: retry,
+                },
+            ],
             nameOf: (job) => `Erase ${job.kind} ${job.id}`,
             empty: ['Nothing to do', 'Everything that was deleted is erased.'],
             refreshMs: 3_000,
         },
         page.change,
     );
-    page.body.append(h('p', { class: 'quiet' }, 'What was deleted is hidden at once and erased in pieces. What failed is tried again by itself, behind all others.'), list.node);
+    page.body.append(
+        h(
+            'p',
+            { class: 'quiet' },
+            'What was deleted is hidden at once and erased in pieces. What failed is tried again by itself, behind all others.',
+        ),
+        list.node,
+    );
     list.show(page.query);
     return list;
 }

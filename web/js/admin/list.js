@@ -36,13 +36,26 @@ const ownOf = (spec, query) => {
 const isFiltered = (spec, query) => (spec.filters ?? []).some(({ name }) => query[name]);
 
 function saying(look, heading, sentence, ...more) {
-    return h('div', { class: 'empty' }, icon(look), h('h2', null, heading), h('p', null, sentence), more);
+    return h(
+        'div',
+        { class: 'empty' },
+        icon(look),
+        h('h2', null, heading),
+        h('p', null, sentence),
+        more,
+    );
 }
 
 function problemOf(error, again) {
-    const fields = Object.entries(error.fields ?? {}).map(([name, list]) => `${name}: ${list.join(' ')}`);
+    const fields = Object.entries(error.fields ?? {}).map(
+        ([name, list]) => `${name}: ${list.join(' ')}`,
+    );
     const button = h('button', { type: 'button', onclick: again }, 'Try again');
-    return h('div', { role: 'alert' }, saying('alert', 'That did not work', fields.join(' ') || error.message, button));
+    return h(
+        'div',
+        { role: 'alert' },
+        saying('alert', 'That did not work', fields.join(' ') || error.message, button),
+    );
 }
 
 // {node, show(query), reload(), close()}. `change(patch, {replace})`: the query wants to be changed.
@@ -85,25 +98,40 @@ export function makeList(given, change) {
     function sizeSelect() {
         const size = query.page_size || SIZES[0];
         const onchange = (event) => change({ page_size: event.target.value });
-        const options = SIZES.map((value) => h('option', { value, selected: value === size }, `${value} a page`));
+        const options = SIZES.map((value) =>
+            h('option', { value, selected: value === size }, `${value} a page`),
+        );
         return h('select', { 'aria-label': 'Rows a page', onchange }, options);
     }
 
     function showTools() {
         const own = ownOf(spec, query);
-        const file = (format) => h('a', { href: exportAddress(spec.path, own, format), download: true }, format.toUpperCase());
+        const file = (format) =>
+            h(
+                'a',
+                { href: exportAddress(spec.path, own, format), download: true },
+                format.toUpperCase(),
+            );
         const menu = spec.exports && makeMenu('Export', [file('csv'), file('json')]);
-        const again = h('button', { type: 'button', class: 'small', onclick: () => reload() }, 'Refresh');
+        const again = h(
+            'button',
+            { type: 'button', class: 'small', onclick: () => reload() },
+            'Refresh',
+        );
         replace(tools, sortSelect(), sizeSelect(), menu, again);
     }
 
     // How many there are is told with page numbers only; behind a cursor it is still so.
     function showCount(answer) {
         const of = JSON.stringify({ ...ownOf(spec, query), ordering: '', page_size: '' });
-        if (answer.count !== undefined) total = { of, count: answer.count, capped: answer.count_capped };
+        if (answer.count !== undefined)
+            total = { of, count: answer.count, capped: answer.count_capped };
         const known = total.of === of && !(total.count === 0 && answer.results.length > 0);
         const many = known ? count(total.count, spec.noun, total.capped) : '';
-        const shown = known && total.count === answer.results.length ? '' : `${numberOf(answer.results.length)} shown`;
+        const shown =
+            known && total.count === answer.results.length
+                ? ''
+                : `${numberOf(answer.results.length)} shown`;
         const part = answer.truncated ? 'only the newest were looked through' : '';
         status.textContent = [many, shown, part].filter(Boolean).join(' · ');
     }
@@ -111,11 +139,22 @@ export function makeList(given, change) {
     function step(name, place, rel) {
         const off = place === null;
         const onclick = () => off || change({ page: '', cursor: '', ...place });
-        return h('button', { type: 'button', class: 'small', 'aria-disabled': String(off), onclick, dataset: { step: rel } }, name);
+        return h(
+            'button',
+            {
+                type: 'button',
+                class: 'small',
+                'aria-disabled': String(off),
+                onclick,
+                dataset: { step: rel },
+            },
+            name,
+        );
     }
 
     function showPages(answer) {
-        const focused = pages.contains(document.activeElement) && document.activeElement.dataset.step;
+        const focused =
+            pages.contains(document.activeElement) && document.activeElement.dataset.step;
         const next = placeOf(answer.next);
         const previous = placeOf(answer.previous);
         replace(
@@ -124,7 +163,8 @@ export function makeList(given, change) {
             step('Previous', previous, 'previous'),
             step('Next', next, 'next'),
             step('Last', next && { cursor: 'last' }, 'last'),
-            answer.total_pages > 1 && `Page ${numberOf(answer.current_page)} of ${numberOf(answer.total_pages)}${answer.count_capped ? '+' : ''}`,
+            answer.total_pages > 1 &&
+                `Page ${numberOf(answer.current_page)} of ${numberOf(answer.total_pages)}${answer.count_capped ? '+' : ''}`,
         );
         pages.hidden = !next && !previous;
         if (focused) pages.querySelector(`[data-step="${focused}"]`).focus();
@@ -132,15 +172,29 @@ export function makeList(given, change) {
 
     function nothing() {
         if (query.page || query.cursor) {
-            const first = h('button', { type: 'button', onclick: () => change({}) }, 'To the first page');
-            return saying('search', 'Nothing on this page', `The ${spec.noun[1]} that were here are gone.`, first);
+            const first = h(
+                'button',
+                { type: 'button', onclick: () => change({}) },
+                'To the first page',
+            );
+            return saying(
+                'search',
+                'Nothing on this page',
+                `The ${spec.noun[1]} that were here are gone.`,
+                first,
+            );
         }
-        if (isFiltered(spec, query)) return saying('search', `No ${spec.noun[1]} found`, 'None fit these filters.');
-        return saying('check', ...(spec.empty ?? [`No ${spec.noun[1]}`, 'There is nothing here yet.']));
+        if (isFiltered(spec, query))
+            return saying('search', `No ${spec.noun[1]} found`, 'None fit these filters.');
+        return saying(
+            'check',
+            ...(spec.empty ?? [`No ${spec.noun[1]}`, 'There is nothing here yet.']),
+        );
     }
 
     function showRows(answer) {
-        const focused = body.contains(document.activeElement) && document.activeElement.dataset.sort;
+        const focused =
+            body.contains(document.activeElement) && document.activeElement.dataset.sort;
         bulk?.reset(answer.results);
         const table =
             answer.results.length > 0 &&
@@ -153,7 +207,21 @@ export function makeList(given, change) {
                 mark: bulk?.mark,
                 acts: spec.acts && ((row) => spec.acts(row, reload)),
             });
-        replace(body, table ? h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': `Table of ${spec.noun[1]}` }, table) : nothing());
+        replace(
+            body,
+            table
+                ? h(
+                      'div',
+                      {
+                          class: 'scroll',
+                          tabindex: '0',
+                          role: 'region',
+                          'aria-label': `Table of ${spec.noun[1]}`,
+                      },
+                      table,
+                  )
+                : nothing(),
+        );
         if (focused) body.querySelector(`[data-sort="${focused}"]`)?.focus();
     }
 
@@ -161,7 +229,10 @@ export function makeList(given, change) {
         bulk?.reset([]);
         status.textContent = '';
         pages.hidden = true;
-        replace(body, problemOf(error, () => reload()));
+        replace(
+            body,
+            problemOf(error, () => reload()),
+        );
     }
 
     async function load() {
@@ -171,7 +242,11 @@ export function makeList(given, change) {
         body.setAttribute('aria-busy', 'true');
         const { page = '', cursor = '' } = query;
         try {
-            const answer = await read(spec.path, { ...ownOf(spec, query), page, cursor }, mine.signal);
+            const answer = await read(
+                spec.path,
+                { ...ownOf(spec, query), page, cursor },
+                mine.signal,
+            );
             if (running !== mine) return;
             showRows(answer);
             showCount(answer);
@@ -190,7 +265,10 @@ export function makeList(given, change) {
         clearTimeout(timer);
         if (!spec.refreshMs) return;
         timer = setTimeout(() => {
-            const idle = !document.hidden && !body.querySelector(':checked') && !document.querySelector('dialog');
+            const idle =
+                !document.hidden &&
+                !body.querySelector(':checked') &&
+                !document.querySelector('dialog');
             if (idle) load();
             else plan();
         }, spec.refreshMs);
@@ -212,7 +290,14 @@ export function makeList(given, change) {
         filters?.close();
     }
 
-    replace(body, h('p', { class: 'empty' }, h('span', { class: 'spinner', role: 'status', 'aria-label': 'Loading' })));
+    replace(
+        body,
+        h(
+            'p',
+            { class: 'empty' },
+            h('span', { class: 'spinner', role: 'status', 'aria-label': 'Loading' }),
+        ),
+    );
     pages.hidden = true;
     return { node, show, reload, close };
 }

@@ -13,19 +13,41 @@ const states = (message) => [
     message.deleted && badge('deleted', 'bad'),
 ];
 
-const whole = (body) => h('div', { class: 'whole', dir: 'auto', tabindex: '0', role: 'group', 'aria-label': 'Text' }, body);
+const whole = (body) =>
+    h(
+        'div',
+        { class: 'whole', dir: 'auto', tabindex: '0', role: 'group', 'aria-label': 'Text' },
+        body,
+    );
 
 const bodyOf = (message) =>
     message.deleted ? h('span', { class: 'quiet' }, 'deleted') : text(message.message_body, 300);
 
 const version = (earlier) =>
-    h('li', null, h('p', { class: 'quiet small' }, `${numberOf(earlier.n)}. `, moment(earlier.written_at), ' by ', person(earlier.editor)), whole(earlier.message_body));
+    h(
+        'li',
+        null,
+        h(
+            'p',
+            { class: 'quiet small' },
+            `${numberOf(earlier.n)}. `,
+            moment(earlier.written_at),
+            ' by ',
+            person(earlier.editor),
+        ),
+        whole(earlier.message_body),
+    );
 
 async function showHistory(message, box) {
     try {
         const { results } = await read(`/api/messages/${message.id}/history/`, { page_size: 100 });
         const list = h('ol', { class: 'bare-list versions' }, results.map(version));
-        replace(box, results.length > 0 ? [h('h3', null, 'Earlier'), list] : h('p', { class: 'quiet' }, 'It was never edited.'));
+        replace(
+            box,
+            results.length > 0
+                ? [h('h3', null, 'Earlier'), list]
+                : h('p', { class: 'quiet' }, 'It was never edited.'),
+        );
     } catch (error) {
         replace(box, h('p', { class: 'problem', role: 'alert' }, error.message));
     }
@@ -51,13 +73,18 @@ function openMessage(message, reload) {
     const open = openDialog({
         title: 'Message',
         body: [
-            message.deleted ? h('p', { class: 'notice' }, 'This message was deleted; its text is gone.') : whole(message.message_body),
+            message.deleted
+                ? h('p', { class: 'notice' }, 'This message was deleted; its text is gone.')
+                : whole(message.message_body),
             facts([
                 ['From', person(message.sender)],
                 ['Sent', moment(message.sent_at)],
                 ['Edited', moment(message.edited_at)],
                 ['Number', numberOf(message.seq)],
-                ['Conversation', link(`/conversations/${message.conversation}`, message.conversation)],
+                [
+                    'Conversation',
+                    link(`/conversations/${message.conversation}`, message.conversation),
+                ],
                 ['Id', id(message.id)],
             ]),
             history,
@@ -78,7 +105,11 @@ function openMessage(message, reload) {
 export const messageColumns = [
     { label: 'Message', head: true, look: 'long', cell: bodyOf },
     { label: 'From', cell: (message) => person(message.sender) },
-    { label: 'Conversation', cell: (message) => link(`/conversations/${message.conversation}`, message.conversation.slice(0, 8)) },
+    {
+        label: 'Conversation',
+        cell: (message) =>
+            link(`/conversations/${message.conversation}`, message.conversation.slice(0, 8)),
+    },
     { label: 'State', cell: (message) => h('span', { class: 'row' }, states(message)) },
     { label: 'Sent', sort: 'sent_at', first: 'desc', cell: (message) => moment(message.sent_at) },
 ];
@@ -89,7 +120,13 @@ export const messageFilters = [
     { name: 'conversation', label: 'Conversation', kind: 'text', placeholder: 'Id', more: true },
     { name: 'sent_after', label: 'Sent from', kind: 'day', more: true },
     { name: 'sent_before', label: 'Sent until', kind: 'day', more: true },
-    { name: 'deleted', label: 'Deleted ones', kind: 'choice', choices: [['true', 'Show too']], more: true },
+    {
+        name: 'deleted',
+        label: 'Deleted ones',
+        kind: 'choice',
+        choices: [['true', 'Show too']],
+        more: true,
+    },
 ];
 
 // All of a list of messages but where it is.
@@ -102,12 +139,17 @@ export const messageList = {
     exports: true,
     nameOf: (message) => (message.deleted ? 'deleted message' : message.message_body),
     acts: (message, reload) =>
-        h('button', { type: 'button', class: 'small', onclick: () => openMessage(message, reload) }, 'Show'),
+        h(
+            'button',
+            { type: 'button', class: 'small', onclick: () => openMessage(message, reload) },
+            'Show',
+        ),
     actions: [
         {
             label: 'Delete',
             danger: true,
-            ask: (many) => `${many} will be wiped with their history; tombstones stay. Nobody can bring them back.`,
+            ask: (many) =>
+                `${many} will be wiped with their history; tombstones stay. Nobody can bring them back.`,
             body: () => ({ action: 'delete' }),
         },
     ],

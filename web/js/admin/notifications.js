@@ -6,11 +6,17 @@ import { makeFilters } from './filters.js';
 import { makeList } from './list.js';
 
 const columns = [
-    { label: 'Message', head: true, look: 'long', cell: ({ message }) => text(message.message_body, 300) },
+    {
+        label: 'Message',
+        head: true,
+        look: 'long',
+        cell: ({ message }) => text(message.message_body, 300),
+    },
     { label: 'From', cell: ({ message }) => person(message.sender) },
     {
         label: 'Conversation',
-        cell: ({ conversation }) => link(`/conversations/${conversation.id}`, conversation.title || 'Untitled'),
+        cell: ({ conversation }) =>
+            link(`/conversations/${conversation.id}`, conversation.title || 'Untitled'),
     },
     { label: 'Sent', cell: (notification) => moment(notification.created_at) },
 ];
@@ -25,7 +31,12 @@ function withoutUser(page) {
     const form = makeFilters(filters.slice(0, 1), 'Whose notifications', page.change);
     page.body.append(
         form.node,
-        h('div', { class: 'empty' }, h('h2', null, 'Whose?'), h('p', null, 'Name a user to see what he has not read.')),
+        h(
+            'div',
+            { class: 'empty' },
+            h('h2', null, 'Whose?'),
+            h('p', null, 'Name a user to see what he has not read.'),
+        ),
     );
     return form;
 }
@@ -39,7 +50,10 @@ export function notifications(page) {
             columns,
             filters,
             nameOf: ({ id }) => id,
-            empty: ['All read', 'This user has read everything in conversations that he has not muted.'],
+            empty: [
+                'All read',
+                'This user has read everything in conversations that he has not muted.',
+            ],
             onanswer: ({ unread_count: unread, unread_conversations: talks }) =>
                 (sum.textContent = `${numberOf(unread)} unread in ${numberOf(talks)} conversations.`),
         },

@@ -15,7 +15,9 @@ const KINDS = [
 const kindOf = (session) => Object.fromEntries(KINDS)[session.kind] ?? session.kind;
 
 const device = (session) => [
-    session.user_agent ? text(session.user_agent, 120) : h('span', { class: 'quiet' }, 'unknown device'),
+    session.user_agent
+        ? text(session.user_agent, 120)
+        : h('span', { class: 'quiet' }, 'unknown device'),
     session.current && [' ', badge('this one', 'good')],
 ];
 
@@ -69,11 +71,19 @@ export function sessions(page) {
                     each: end,
                 },
             ],
-            nameOf: (session) => `${session.user.username ?? 'erased user'}: ${session.user_agent || kindOf(session)}`,
+            nameOf: (session) =>
+                `${session.user.username ?? 'erased user'}: ${session.user_agent || kindOf(session)}`,
         },
         page.change,
     );
-    page.body.append(h('p', { class: 'quiet' }, 'Devices that are signed in, browsers and Tokens, newest first.'), list.node);
+    page.body.append(
+        h(
+            'p',
+            { class: 'quiet' },
+            'Devices that are signed in, browsers and Tokens, newest first.',
+        ),
+        list.node,
+    );
     list.show(page.query);
     return list;
 }

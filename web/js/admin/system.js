@@ -14,8 +14,21 @@ async function fill(body, path, show, signal) {
         show(await read(path, {}, signal));
     } catch (error) {
         if (error.name === 'AbortError') return;
-        const again = h('button', { type: 'button', onclick: () => fill(body, path, show, signal) }, 'Try again');
-        replace(body, h('div', { class: 'empty', role: 'alert' }, icon('alert'), h('p', null, error.message), again));
+        const again = h(
+            'button',
+            { type: 'button', onclick: () => fill(body, path, show, signal) },
+            'Try again',
+        );
+        replace(
+            body,
+            h(
+                'div',
+                { class: 'empty', role: 'alert' },
+                icon('alert'),
+                h('p', null, error.message),
+                again,
+            ),
+        );
     }
 }
 
@@ -27,11 +40,22 @@ const value = (setting) => {
 };
 
 const columns = [
-    { label: 'Setting', head: true, cell: ({ name, help }) => [h('code', null, name), h('div', { class: 'small quiet' }, help)] },
+    {
+        label: 'Setting',
+        head: true,
+        cell: ({ name, help }) => [h('code', null, name), h('div', { class: 'small quiet' }, help)],
+    },
     { label: 'Value', cell: value },
     { label: 'From', cell: ({ source }) => badge(source, source === 'default' ? '' : 'accent') },
-    { label: 'Default', cell: (setting) => (setting.default === '' ? none('empty') : h('code', null, setting.default)) },
-    { label: 'Allowed', cell: ({ allowed }) => (allowed ? h('span', { class: 'small' }, allowed) : none()) },
+    {
+        label: 'Default',
+        cell: (setting) =>
+            setting.default === '' ? none('empty') : h('code', null, setting.default),
+    },
+    {
+        label: 'Allowed',
+        cell: ({ allowed }) => (allowed ? h('span', { class: 'small' }, allowed) : none()),
+    },
 ];
 
 const filters = [
@@ -45,7 +69,16 @@ const fits = (setting, { search = '', from = '' }) =>
 
 function group(name, rows) {
     const table = makeTable({ caption: name, columns, rows });
-    return h('section', { 'aria-label': name }, h('h2', null, name), h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': `Table: ${name}` }, table));
+    return h(
+        'section',
+        { 'aria-label': name },
+        h('h2', null, name),
+        h(
+            'div',
+            { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': `Table: ${name}` },
+            table,
+        ),
+    );
 }
 
 export function settings(page) {
@@ -59,19 +92,36 @@ export function settings(page) {
         const rows = all.filter((setting) => fits(setting, query));
         const groups = grouped(rows);
         status.textContent = `${rows.length} of ${all.length} settings`;
-        replace(box, [...groups].map(([name, list]) => group(name, list)));
+        replace(
+            box,
+            [...groups].map(([name, list]) => group(name, list)),
+        );
     }
     function show(wanted) {
         query = wanted;
         form.sync(query);
         if (all.length > 0) draw();
     }
-    page.body.append(h('p', { class: 'quiet' }, 'Settings come from the environment and .env, and are changed there; of secrets only whether they are set is told.'), form.node, status, box);
+    page.body.append(
+        h(
+            'p',
+            { class: 'quiet' },
+            'Settings come from the environment and .env, and are changed there; of secrets only whether they are set is told.',
+        ),
+        form.node,
+        status,
+        box,
+    );
     form.sync(query);
-    fill(box, 'settings/', ({ results }) => {
-        all = results;
-        draw();
-    }, stopped.signal);
+    fill(
+        box,
+        'settings/',
+        ({ results }) => {
+            all = results;
+            draw();
+        },
+        stopped.signal,
+    );
     return {
         show,
         close() {
@@ -98,16 +148,42 @@ function checkOf(check) {
         { class: 'card check-card', dataset: { id: check.id } },
         h('p', { class: 'row' }, badge(label, look), h('b', null, check.text)),
         h('p', null, check.hint),
-        h('p', { class: 'small quiet' }, check.id, ' · ', h('a', { href: addressOf('/settings', { search: check.setting }) }, check.setting)),
+        h(
+            'p',
+            { class: 'small quiet' },
+            check.id,
+            ' · ',
+            h('a', { href: addressOf('/settings', { search: check.setting }) }, check.setting),
+        ),
     );
 }
 
 export function checks(page) {
     const stopped = new AbortController();
-    fill(page.body, 'checks/', ({ results }) => {
-        const status = h('p', { role: 'status' }, results.length === 1 ? '1 thing to mend.' : `${results.length} things to mend.`);
-        const good = h('div', { class: 'empty' }, icon('check'), h('h2', null, 'Nothing to mend'), h('p', null, 'The settings are fit for a server that others reach.'));
-        replace(page.body, results.length > 0 ? [status, h('ul', { class: 'bare-list checks' }, results.map(checkOf))] : good);
-    }, stopped.signal);
+    fill(
+        page.body,
+        'checks/',
+        ({ results }) => {
+            const status = h(
+                'p',
+                { role: 'status' },
+                results.length === 1 ? '1 thing to mend.' : `${results.length} things to mend.`,
+            );
+            const good = h(
+                'div',
+                { class: 'empty' },
+                icon('check'),
+                h('h2', null, 'Nothing to mend'),
+                h('p', null, 'The settings are fit for a server that others reach.'),
+            );
+            replace(
+                page.body,
+                results.length > 0
+                    ? [status, h('ul', { class: 'bare-list checks' }, results.map(checkOf))]
+                    : good,
+            );
+        },
+        stopped.signal,
+    );
     return { close: () => stopped.abort() };
 }

@@ -15,7 +15,8 @@ export function sortOf(ordering) {
 const orderingOf = ({ name, way }) => (way === 'desc' ? `-${name}` : name);
 
 function nextSort(column, sort) {
-    if (column.sort !== sort.name) return orderingOf({ name: column.sort, way: column.first ?? 'asc' });
+    if (column.sort !== sort.name)
+        return orderingOf({ name: column.sort, way: column.first ?? 'asc' });
     return orderingOf({ name: sort.name, way: sort.way === 'asc' ? 'desc' : 'asc' });
 }
 
@@ -24,7 +25,11 @@ function headOf(column, sort, onsort) {
     if (!column.sort) return h('th', { scope: 'col', class: look }, column.label);
     const sorted = column.sort === sort.name ? DIRECTIONS[sort.way] : null;
     const onclick = () => onsort(nextSort(column, sort));
-    const button = h('button', { type: 'button', onclick, dataset: { sort: column.sort } }, column.label);
+    const button = h(
+        'button',
+        { type: 'button', onclick, dataset: { sort: column.sort } },
+        column.label,
+    );
     return h('th', { scope: 'col', class: look, 'aria-sort': sorted }, button);
 }
 
@@ -43,7 +48,10 @@ export function makeTable({ caption, columns, rows, ordering, onsort, mark, acts
     if (acts) heads.push(h('th', { scope: 'col', class: 'acts' }, 'Actions'));
     const body = rows.map((row) => {
         const cells = columns.map((column) => cellOf(column, row));
-        const line = h('tr', { 'aria-selected': mark && String(mark.has(row)), dataset: { id: row.id ?? '' } });
+        const line = h('tr', {
+            'aria-selected': mark && String(mark.has(row)),
+            dataset: { id: row.id ?? '' },
+        });
         if (mark) cells.unshift(h('td', { class: 'mark' }, checkOf(row, mark, line)));
         if (acts) cells.push(h('td', { class: 'acts' }, h('div', { class: 'cell' }, acts(row))));
         line.append(...cells);

@@ -24,12 +24,27 @@ function fieldsOf(user) {
     ];
     const active = h('input', { type: 'checkbox', name: 'is_active', id: 'is-active' });
     active.checked = user.is_active;
-    const metadata = h('textarea', { name: 'metadata', id: 'metadata', rows: '4', class: 'mono', spellcheck: 'false' });
+    const metadata = h('textarea', {
+        name: 'metadata',
+        id: 'metadata',
+        rows: '4',
+        class: 'mono',
+        spellcheck: 'false',
+    });
     metadata.value = JSON.stringify(user.metadata ?? {}, null, 2);
     return [
-        h('div', { class: 'fields' }, texts.map(({ node }) => node)),
+        h(
+            'div',
+            { class: 'fields' },
+            texts.map(({ node }) => node),
+        ),
         h('label', { class: 'check field', for: 'is-active' }, active, 'Active: can log in'),
-        h('div', { class: 'field' }, h('label', { for: 'metadata' }, 'Metadata of the application (JSON)'), metadata),
+        h(
+            'div',
+            { class: 'field' },
+            h('label', { for: 'metadata' }, 'Metadata of the application (JSON)'),
+            metadata,
+        ),
     ];
 }
 
@@ -47,12 +62,21 @@ function changesOf(form, user) {
     return json;
 }
 
-const badJson = (error) => ({ message: '', fields: { metadata: [`This is no JSON: ${error.message}`] } });
+const badJson = (error) => ({
+    message: '',
+    fields: { metadata: [`This is no JSON: ${error.message}`] },
+});
 
 function accountForm(user, saved) {
     const problem = h('p', { class: 'problem', role: 'alert', hidden: true });
     const save = h('button', { type: 'submit', class: 'primary' }, 'Save');
-    const form = h('form', { novalidate: true, 'aria-label': 'Account' }, problem, fieldsOf(user), h('div', { class: 'actions' }, save));
+    const form = h(
+        'form',
+        { novalidate: true, 'aria-label': 'Account' },
+        problem,
+        fieldsOf(user),
+        h('div', { class: 'actions' }, save),
+    );
     form.addEventListener('submit', async (event) => {
         event.preventDefault();
         save.disabled = true;
@@ -71,7 +95,11 @@ function accountForm(user, saved) {
 }
 
 function setPassword(user) {
-    const password = field('New password', { name: 'password', type: 'password', autocomplete: 'new-password' });
+    const password = field('New password', {
+        name: 'password',
+        type: 'password',
+        autocomplete: 'new-password',
+    });
     return openForm({
         title: 'Reset password',
         text: `The password of ${user.username} is set, and all of his devices and Tokens are signed out.`,
@@ -120,19 +148,35 @@ const summary = (user) =>
     facts([
         ['Id', id(user.id)],
         ['Role', role(user.role)],
-        ['State', [isActive(user.is_active), !user.can_log_in && user.is_active && [' ', badge('no password', 'warn')]]],
+        [
+            'State',
+            [
+                isActive(user.is_active),
+                !user.can_log_in && user.is_active && [' ', badge('no password', 'warn')],
+            ],
+        ],
         ['Created', moment(user.created_at)],
         ['Last seen', moment(user.last_seen)],
         ['Sessions', numberOf(user.session_count)],
         ['Conversations', numberOf(user.conversation_count)],
-        ['More', h('ul', { class: 'bare-list' }, elsewhere(user).map(([label, path, query]) => h('li', null, h('a', { href: addressOf(path, query) }, label))))],
+        [
+            'More',
+            h(
+                'ul',
+                { class: 'bare-list' },
+                elsewhere(user).map(([label, path, query]) =>
+                    h('li', null, h('a', { href: addressOf(path, query) }, label)),
+                ),
+            ),
+        ],
     ]);
 
 export function userPage(page) {
     const stopped = new AbortController();
     const about = h('section', { class: 'card', 'aria-label': 'About' });
     const account = h('section', { class: 'card' }, h('h2', null, 'Account'));
-    const button = (label, act, look = '') => h('button', { type: 'button', class: look, onclick: act }, label);
+    const button = (label, act, look = '') =>
+        h('button', { type: 'button', class: look, onclick: act }, label);
     let user = null;
     let list = null;
 
@@ -146,7 +190,16 @@ export function userPage(page) {
     function show(known) {
         user = known;
         page.title(user.username);
-        replace(about, h('div', { class: 'row face' }, avatar(user.id, user.full_name || user.username), h('b', { class: 'cut', dir: 'auto' }, user.full_name || user.username)), summary(user));
+        replace(
+            about,
+            h(
+                'div',
+                { class: 'row face' },
+                avatar(user.id, user.full_name || user.username),
+                h('b', { class: 'cut', dir: 'auto' }, user.full_name || user.username),
+            ),
+            summary(user),
+        );
         replace(account, h('h2', null, 'Account'), accountForm(user, show));
     }
 
@@ -162,7 +215,12 @@ export function userPage(page) {
         return h(
             'section',
             { class: 'card' },
-            h('div', { class: 'row spread' }, h('h2', null, 'Devices and Tokens'), button('End all sessions', endAll, 'small danger')),
+            h(
+                'div',
+                { class: 'row spread' },
+                h('h2', null, 'Devices and Tokens'),
+                button('End all sessions', endAll, 'small danger'),
+            ),
             list.node,
         );
     }
@@ -173,11 +231,24 @@ export function userPage(page) {
         } catch (error) {
             if (error.name === 'AbortError') return;
             page.title('User');
-            const text = error.status === 404 ? 'There is no such user, or he was erased.' : error.message;
-            replace(page.body, h('div', { class: 'empty', role: 'alert' }, icon('alert'), h('p', null, text), h('a', { class: 'button', href: '#/users' }, 'To the users')));
+            const text =
+                error.status === 404 ? 'There is no such user, or he was erased.' : error.message;
+            replace(
+                page.body,
+                h(
+                    'div',
+                    { class: 'empty', role: 'alert' },
+                    icon('alert'),
+                    h('p', null, text),
+                    h('a', { class: 'button', href: '#/users' }, 'To the users'),
+                ),
+            );
             return;
         }
-        page.actions(button('Reset password', () => setPassword(user)), button('Erase', () => erase(user), 'danger'));
+        page.actions(
+            button('Reset password', () => setPassword(user)),
+            button('Erase', () => erase(user), 'danger'),
+        );
         replace(page.body, h('div', { class: 'two' }, about, account), sessionList());
     }
 

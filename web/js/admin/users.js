@@ -25,8 +25,18 @@ const columns = [
     { label: 'E-mail', sort: 'email', cell: (user) => text(user.email, 80) },
     { label: 'Role', cell: (user) => role(user.role) },
     { label: 'State', cell: (user) => isActive(user.is_active) },
-    { label: 'Last seen', sort: 'last_seen', first: 'desc', cell: (user) => moment(user.last_seen) },
-    { label: 'Created', sort: 'created_at', first: 'desc', cell: (user) => moment(user.created_at) },
+    {
+        label: 'Last seen',
+        sort: 'last_seen',
+        first: 'desc',
+        cell: (user) => moment(user.last_seen),
+    },
+    {
+        label: 'Created',
+        sort: 'created_at',
+        first: 'desc',
+        cell: (user) => moment(user.created_at),
+    },
 ];
 
 const filters = [
@@ -48,12 +58,14 @@ const actions = [
     },
     {
         label: 'Deactivate',
-        ask: (users) => `${users} will be signed out at once and cannot log in until activated again. What they wrote stays.`,
+        ask: (users) =>
+            `${users} will be signed out at once and cannot log in until activated again. What they wrote stays.`,
         body: () => ({ action: 'deactivate' }),
     },
     {
         label: 'Set role',
-        ask: (users) => `The role of ${users} becomes the one that you choose here. A host who becomes guest is moderator nowhere any more.`,
+        ask: (users) =>
+            `The role of ${users} becomes the one that you choose here. A host who becomes guest is moderator nowhere any more.`,
         fields: () => [choice('Role', { name: 'role', value: 'guest', choices: ROLES })],
         body: ({ role: wanted }) => ({ action: 'set_role', role: wanted }),
     },
@@ -66,7 +78,8 @@ const actions = [
         label: 'Erase',
         danger: true,
         word: 'erase',
-        ask: (users) => `${users} will be erased, for ever: the accounts, sessions and names are gone, and all of their messages become tombstones.`,
+        ask: (users) =>
+            `${users} will be erased, for ever: the accounts, sessions and names are gone, and all of their messages become tombstones.`,
         body: () => ({ action: 'erase' }),
     },
 ];
@@ -75,12 +88,21 @@ function create() {
     const plain = { autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false' };
     const fields = [
         field('E-mail', { name: 'email', type: 'email', required: true, ...plain }),
-        field('Username', { name: 'username', hint: 'Without one it is made of the e-mail address.', ...plain }),
+        field('Username', {
+            name: 'username',
+            hint: 'Without one it is made of the e-mail address.',
+            ...plain,
+        }),
         field('First name', { name: 'first_name', autocomplete: 'off' }),
         field('Last name', { name: 'last_name', autocomplete: 'off' }),
         field('Phone number', { name: 'phone_number', type: 'tel', autocomplete: 'off' }),
         choice('Role', { name: 'role', value: 'guest', choices: ROLES }),
-        field('Password', { name: 'password', type: 'password', autocomplete: 'new-password', hint: 'Without one nobody can log in until it is set.' }),
+        field('Password', {
+            name: 'password',
+            type: 'password',
+            autocomplete: 'new-password',
+            hint: 'Without one nobody can log in until it is set.',
+        }),
     ];
     return openForm({
         title: 'New user',
