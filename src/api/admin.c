@@ -60,7 +60,8 @@ enum err api_admin_page(struct req *r, const struct admin_list *list, char lette
 
 enum { EXPORT_PAGE = 500, EXPORT_BYTES_MAX = 32 * 1024 * 1024 };
 
-struct export {
+struct export
+{
     struct req *r;
     const struct admin_list *list;
     void *of;
@@ -107,9 +108,8 @@ static enum err export_rows(struct export *x, bool descending)
 {
     struct req *r = x->r;
     struct arena *own = r->arena;
-    struct window window = {.descending = descending,
-                            .after = window_start(descending),
-                            .limit = EXPORT_PAGE};
+    struct window window = {
+        .descending = descending, .after = window_start(descending), .limit = EXPORT_PAGE};
     struct arena page;
     bool more = x->of != NULL;
     enum err e = ERR_OK;
@@ -267,7 +267,8 @@ static bool is_of_one(enum err e)
     return e == ERR_NOT_FOUND || e == ERR_LAST_ADMIN || e == ERR_FORBIDDEN || e == ERR_NOT_SENDER;
 }
 
-static void write_result(struct req *r, struct uuid id, enum err e, const struct bulk_result *result)
+static void write_result(struct req *r, struct uuid id, enum err e,
+                         const struct bulk_result *result)
 {
     static const char *const states[] = {
         [BULK_DONE] = "done", [BULK_UNCHANGED] = "unchanged", [BULK_SKIPPED] = "skipped"};

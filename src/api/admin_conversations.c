@@ -96,8 +96,7 @@ struct conversations {
 static enum err count_conversations(struct req *r, void *of, int64_t *count, bool *capped)
 {
     const struct conversations *list = of;
-    enum err e =
-        store_conversation_count(r->call.db, &list->filter, PAGER_COUNT_MAX + 1, count);
+    enum err e = store_conversation_count(r->call.db, &list->filter, PAGER_COUNT_MAX + 1, count);
     *capped = *count > PAGER_COUNT_MAX && store_conversation_is_filtered(&list->filter);
     return e;
 }
@@ -113,8 +112,8 @@ static struct list_key key_of(const void *of, size_t i)
 {
     const struct conversations *list = of;
     const struct conversation *c = &list->rows[i].conversation;
-    return (struct list_key){
-        list->order == CONVERSATION_BY_UPDATED ? c->updated_at : c->created_at, c->id};
+    return (struct list_key){list->order == CONVERSATION_BY_UPDATED ? c->updated_at : c->created_at,
+                             c->id};
 }
 
 static enum err write_listed(struct req *r, void *of, size_t i)

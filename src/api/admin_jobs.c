@@ -71,11 +71,8 @@ static enum err write_job(struct req *r, void *of, size_t i)
 
 static enum err list_jobs(struct req *r)
 {
-    static const struct admin_list list = {.name = "jobs",
-                                           .count = count_jobs,
-                                           .read = read_jobs,
-                                           .key = key_of,
-                                           .write = write_job};
+    static const struct admin_list list = {
+        .name = "jobs", .count = count_jobs, .read = read_jobs, .key = key_of, .write = write_job};
     struct jobs_listed jobs = {NULL};
     return api_admin_page(r, &list, 'j', false, &jobs);
 }

@@ -100,8 +100,7 @@ static enum err set_conversation(struct req *r, struct messages *list)
     if (!value_is_set(id)) {
         return ERR_OK;
     }
-    enum err e =
-        chat_conversation_open(&r->call, id->id, NEED_READ, ERR_NOT_FOUND, &list->in);
+    enum err e = chat_conversation_open(&r->call, id->id, NEED_READ, ERR_NOT_FOUND, &list->in);
     list->filter.nothing = e == ERR_NOT_FOUND;
     list->filter.conversation = &list->in.conversation;
     return e == ERR_NOT_FOUND ? ERR_OK : e;

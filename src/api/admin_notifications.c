@@ -15,10 +15,10 @@ static const struct field list_query[] = {
 
 static enum err list_notifications(struct req *r)
 {
-    const struct value *ref = req_filter(r, "user");
     struct call *c = &r->call;
+    const struct value *ref = req_filter(r, "user");
     struct user user;
-    struct unread *unread = NULL;
+    struct unread *unread = ARENA_ARRAY(c->arena, struct unread, 1);
     size_t count = 0;
     bool found = false;
     if (!value_is_set(ref)) {

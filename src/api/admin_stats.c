@@ -20,8 +20,13 @@
     }
 
 static const struct shape_field user_fields[] = {
-    INT_FIELD("total"), INT_FIELD("active"), INT_FIELD("inactive"), INT_FIELD("admin"),
-    INT_FIELD("host"),  INT_FIELD("guest"),  {.name = "capped", .type = SHAPE_BOOL},
+    INT_FIELD("total"),
+    INT_FIELD("active"),
+    INT_FIELD("inactive"),
+    INT_FIELD("admin"),
+    INT_FIELD("host"),
+    INT_FIELD("guest"),
+    {.name = "capped", .type = SHAPE_BOOL},
 };
 static const struct shape shape_users = {.name = "StatsUsers", FIELDS(user_fields)};
 
@@ -32,9 +37,9 @@ static const struct shape_field live_fields[] = {
 static const struct shape shape_live = {.name = "StatsLive", FIELDS(live_fields)};
 
 static const struct shape_field answer_fields[] = {
-    INT_FIELD("total"), INT_FIELD("1xx"), INT_FIELD("2xx"),       INT_FIELD("3xx"),
-    INT_FIELD("4xx"),   INT_FIELD("5xx"), INT_FIELD("throttled"), INT_FIELD("under_way"),
-    INT_FIELD("us"),
+    INT_FIELD("total"),     INT_FIELD("1xx"),       INT_FIELD("2xx"),
+    INT_FIELD("3xx"),       INT_FIELD("4xx"),       INT_FIELD("5xx"),
+    INT_FIELD("throttled"), INT_FIELD("under_way"), INT_FIELD("us"),
 };
 static const struct shape shape_answers = {.name = "StatsAnswers", FIELDS(answer_fields)};
 

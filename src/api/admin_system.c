@@ -6,9 +6,9 @@
 /* ------- settings ------- */
 
 static const struct shape_field setting_fields[] = {
-    {.name = "name", .type = SHAPE_STRING},   {.name = "group", .type = SHAPE_STRING},
-    {.name = "value", .type = SHAPE_STRING},  {.name = "default", .type = SHAPE_STRING},
-    {.name = "source", .type = SHAPE_STRING}, {.name = "help", .type = SHAPE_STRING},
+    {.name = "name", .type = SHAPE_STRING},    {.name = "group", .type = SHAPE_STRING},
+    {.name = "value", .type = SHAPE_STRING},   {.name = "default", .type = SHAPE_STRING},
+    {.name = "source", .type = SHAPE_STRING},  {.name = "help", .type = SHAPE_STRING},
     {.name = "allowed", .type = SHAPE_STRING}, {.name = "secret", .type = SHAPE_BOOL},
 };
 static const struct shape shape_setting = {.name = "Setting", FIELDS(setting_fields)};

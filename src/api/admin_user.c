@@ -3,6 +3,7 @@
 
 #include "api/auth.h"
 #include "api/json_user.h"
+#include "api/registration.h"
 #include "api/users.h"
 #include "chat/admin.h"
 #include "chat/login.h"
@@ -30,8 +31,8 @@ static const struct shape_field detail_fields[] = {
     {.name = "session_count", .type = SHAPE_INT},
     {.name = "conversation_count", .type = SHAPE_INT},
 };
-static const struct shape shape_admin_user_detail = {
-    .name = "AdminUserDetail", FIELDS(detail_fields)};
+static const struct shape shape_admin_user_detail = {.name = "AdminUserDetail",
+                                                     FIELDS(detail_fields)};
 
 static void write_fields(struct req *r, const struct user *user)
 {

@@ -2,6 +2,7 @@
  * is in admin_user.c. */
 #include "api/admin.h"
 #include "api/admin_user.h"
+#include "api/registration.h"
 #include "api/users.h"
 #include "chat/admin.h"
 #include "chat/email.h"
@@ -73,8 +74,7 @@ static void read_ordering(const struct req *r, enum user_order *order, bool *des
 static enum err count_users(struct req *r, void *of, int64_t *count, bool *capped)
 {
     const struct users *users = of;
-    enum err e =
-        store_user_count(r->call.db, r->arena, &users->filter, PAGER_COUNT_MAX + 1, count);
+    enum err e = store_user_count(r->call.db, r->arena, &users->filter, PAGER_COUNT_MAX + 1, count);
     *capped = *count > PAGER_COUNT_MAX && !user_filter_is_empty(&users->filter);
     return e;
 }
@@ -140,8 +140,7 @@ static enum err list_users(struct req *r)
     users.filter.created_to = api_time_filter(r, "created_before");
     users.filter.seen_from = api_time_filter(r, "last_seen_after");
     users.filter.seen_to = api_time_filter(r, "last_seen_before");
-    return api_admin_list(r, &list, orders[users.order].letter, descending,
-                          nobody ? NULL : &users);
+    return api_admin_list(r, &list, orders[users.order].letter, descending, nobody ? NULL : &users);
 }
 
 /* ------- making one ------- */
@@ -156,7 +155,10 @@ static const struct field create_input[] = {
     {.name = "first_name", .type = FIELD_TEXT, .blank = true, .max = NAME_LENGTH_MAX},
     {.name = "last_name", .type = FIELD_TEXT, .blank = true, .max = NAME_LENGTH_MAX},
     {.name = "phone_number", .type = FIELD_TEXT, .blank = true, .max = PHONE_LENGTH_MAX},
-    {.name = "role", .type = FIELD_CHOICE, .choices = "guest,host,admin", .help = "Default: guest."},
+    {.name = "role",
+     .type = FIELD_CHOICE,
+     .choices = "guest,host,admin",
+     .help = "Default: guest."},
     {.name = "password",
      .type = FIELD_SECRET,
      .nullable = true,
@@ -252,10 +254,7 @@ const struct resource api_admin_user_list_resource = {
 
 static const struct field bulk_input[] = {
     BULK_FIELDS("activate,deactivate,set_role,end_sessions,erase"),
-    {.name = "role",
-     .type = FIELD_CHOICE,
-     .choices = "guest,host,admin",
-     .help = "For set_role."},
+    {.name = "role", .type = FIELD_CHOICE, .choices = "guest,host,admin", .help = "For set_role."},
 };
 
 static enum err read_bulk(struct req *r)

@@ -204,7 +204,8 @@ static void add_process(struct buf *out, const struct app *app)
     add_seconds(out, "process_start_time_seconds", "gauge", "When it was started.",
                 app->metrics.started_us);
     add_seconds(out, "process_cpu_seconds_total", "counter", "Processor time.", api_cpu_us());
-    add_number(out, "process_resident_memory_bytes", "gauge", "Resident memory.", api_resident_bytes());
+    add_number(out, "process_resident_memory_bytes", "gauge", "Resident memory.",
+               api_resident_bytes());
 }
 
 /* ------- the route ------- */

@@ -259,18 +259,19 @@ enum err api_delete_user(struct req *r)
 
 #define SHOW_ROUTE                                                                                 \
     {                                                                                              \
-        .method = "GET", .access = ACCESS_USER, .db = ROUTE_READ, .object = api_find_user,            \
+        .method = "GET", .access = ACCESS_USER, .db = ROUTE_READ, .object = api_find_user,         \
         .handle = show_user, .out = &shape_user, .status = 200                                     \
     }
 #define SAVE_ROUTE(name)                                                                           \
     {                                                                                              \
-        .method = name, .access = ACCESS_USER, .db = ROUTE_WRITE, .input = FIELDS(api_user_save_input),     \
-        .object = api_find_changed_user, .handle = save_user, .out = &shape_user, .status = 200           \
+        .method = name, .access = ACCESS_USER, .db = ROUTE_WRITE,                                  \
+        .input = FIELDS(api_user_save_input), .object = api_find_changed_user,                     \
+        .handle = save_user, .out = &shape_user, .status = 200                                     \
     }
 #define DELETE_ROUTE                                                                               \
     {                                                                                              \
         .method = "DELETE", .access = ACCESS_USER, .db = ROUTE_WRITE, .object = find_changeable,   \
-        .handle = api_delete_user, .status = 204                                                       \
+        .handle = api_delete_user, .status = 204                                                   \
     }
 
 const struct resource api_user_resource = {

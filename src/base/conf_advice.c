@@ -122,7 +122,8 @@ static void advise_hosts(const struct adviser *r)
                  "lead to where they do."));
     }
     if (!is_loopback(conf->host) && conf->trusted_proxies[0] == '\0') {
-        warn(r, "confab.W023", "TRUSTED_PROXIES", "Put a proxy with TLS in front, and name it here.",
+        warn(r, "confab.W023", "TRUSTED_PROXIES",
+             "Put a proxy with TLS in front, and name it here.",
              STR("HOST is open to the network without TRUSTED_PROXIES: the server speaks plain "
                  "HTTP; put a proxy with TLS in front of it."));
     }

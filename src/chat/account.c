@@ -459,7 +459,8 @@ static enum err begin_erasure(struct call *c, const struct user *user, bool has_
     return store_erasure_step(c->db, c->arena, c->now_us, &erasure, most, &at, &over);
 }
 
-static enum err end_everything(struct call *c, const struct user *user, int64_t leave, int64_t erase)
+static enum err end_everything(struct call *c, const struct user *user, int64_t leave,
+                               int64_t erase)
 {
     bool has_left = false;
     enum err e = chat_participant_leave_some(c, user->id, leave, &has_left);

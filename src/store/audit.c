@@ -70,7 +70,8 @@ enum err store_audit_list(struct db *db, struct arena *a, const struct audit_fil
     args[FILTER_ARGS + 1] = V_UUID(window->after.id);
     args[FILTER_ARGS + 2] = V_INT(window->limit);
     args[FILTER_ARGS + 3] = V_INT(window->offset);
-    enum err e = db_query(db, ways[way_of(filter)].list[window->descending], args, LIST_ARGS, &found);
+    enum err e =
+        db_query(db, ways[way_of(filter)].list[window->descending], args, LIST_ARGS, &found);
     while (e == ERR_OK && *count < (size_t)window->limit && db_next(&found)) {
         read_entry(&found, a, &(*rows)[(*count)++]);
     }

@@ -61,10 +61,10 @@ enum err store_erasure_failed(struct db *db, const struct erasure *erasure, enum
                               int64_t now_us)
 {
     struct str kind = erasure->kind == ERASE_USER ? STR("user") : STR("conversation");
-    return db_exec(db, Q_ERASURE_FAILED,
-                   ARGS(V_TEXT(kind), V_UUID(erasure->id), V_TEXT(str_of(err_code(failure))),
-                        V_TIME(now_us)),
-                   NULL);
+    return db_exec(
+        db, Q_ERASURE_FAILED,
+        ARGS(V_TEXT(kind), V_UUID(erasure->id), V_TEXT(str_of(err_code(failure))), V_TIME(now_us)),
+        NULL);
 }
 
 enum err store_demotion_failed(struct db *db, struct uuid user_id, enum err failure, int64_t now_us)

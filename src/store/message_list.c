@@ -90,11 +90,11 @@ static enum err plan_all(struct db *db, struct message_plan *plan)
     if (e != ERR_OK || !has_text(f)) {
         return e;
     }
-    e = by_sender ? db_get_int(db, Q_MESSAGE_SENDER_FLOOR,
-                               ARGS(f->sender, V_INT(MESSAGE_SCAN_MAX - 1)), &floor,
-                               &plan->truncated)
-                  : db_get_int(db, Q_MESSAGE_ALL_FLOOR, ARGS(V_INT(MESSAGE_SCAN_MAX - 1)), &floor,
-                               &plan->truncated);
+    e = by_sender
+            ? db_get_int(db, Q_MESSAGE_SENDER_FLOOR, ARGS(f->sender, V_INT(MESSAGE_SCAN_MAX - 1)),
+                         &floor, &plan->truncated)
+            : db_get_int(db, Q_MESSAGE_ALL_FLOOR, ARGS(V_INT(MESSAGE_SCAN_MAX - 1)), &floor,
+                         &plan->truncated);
     plan->time_floor = plan->truncated ? floor : plan->time_floor;
     return e;
 }

@@ -169,11 +169,11 @@ enum err store_device_list(struct db *db, struct arena *a, const struct device_f
     struct db_rows found;
     *rows = ARENA_ARRAY(a, struct device_row, (size_t)window->limit + 1);
     *count = 0;
-    enum err e = db_query(db, device_ways[device_way(filter)].list[window->descending],
-                          ARGS(filter->user, filter->kind, V_TIME(now_us), V_TIME(window->after.n),
-                               V_UUID(window->after.id), V_INT(window->limit),
-                               V_INT(window->offset)),
-                          &found);
+    enum err e =
+        db_query(db, device_ways[device_way(filter)].list[window->descending],
+                 ARGS(filter->user, filter->kind, V_TIME(now_us), V_TIME(window->after.n),
+                      V_UUID(window->after.id), V_INT(window->limit), V_INT(window->offset)),
+                 &found);
     while (e == ERR_OK && *count < (size_t)window->limit && db_next(&found)) {
         struct device_row *row = &(*rows)[(*count)++];
         read_session(&found, a, &row->session);

@@ -173,9 +173,8 @@ static const struct {
          {Q_USERS_##name##_SEEN, Q_USERS_##name##_SEEN_DOWN}},                                     \
             Q_USERS_##name##_COUNT                                                                 \
     }
-    [BY_ALL] = WAY_IN(ALL),           [BY_ROLE] = WAY_IN(ROLE),
-    [BY_ONE] = WAY_IN(ONE),           [BY_WORD] = WAY_IN(WORD),
-    [BY_INACTIVE] = WAY_IN(INACTIVE), [BY_MADE] = WAY_IN(MADE),
+    [BY_ALL] = WAY_IN(ALL),   [BY_ROLE] = WAY_IN(ROLE),         [BY_ONE] = WAY_IN(ONE),
+    [BY_WORD] = WAY_IN(WORD), [BY_INACTIVE] = WAY_IN(INACTIVE), [BY_MADE] = WAY_IN(MADE),
     [BY_SEEN] = WAY_IN(SEEN),
 #undef WAY_IN
 };
