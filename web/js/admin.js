@@ -13,6 +13,7 @@ import { messages } from './admin/messages.js';
 import { notifications } from './admin/notifications.js';
 import { addressOf, changed, parse } from './admin/route.js';
 import { sessions } from './admin/sessions.js';
+import { empty } from './admin/states.js';
 import { checks, settings } from './admin/system.js';
 import { userPage } from './admin/user.js';
 import { users } from './admin/users.js';
@@ -150,21 +151,14 @@ function change(patch, { replace: instead = false } = {}) {
     showPage();
 }
 
-function missing({ body }) {
-    body.append(
-        h(
-            'div',
-            { class: 'empty' },
-            icon('search'),
-            h('p', null, 'There is no such page.'),
-            h('a', { class: 'button', href: '#/' }, 'To the dashboard'),
-        ),
-    );
+function notFound({ body }) {
+    const link = h('a', { class: 'button', href: '#/' }, 'To the dashboard');
+    body.append(empty('search', 'There is no such page', 'The address may be old.', link));
 }
 
 function mount(route, fresh) {
     const known = Object.hasOwn(ROUTES, route.name) ? ROUTES[route.name] : null;
-    const build = (route.id ? known?.one : known?.list) ?? missing;
+    const build = (route.id ? known?.one : known?.list) ?? notFound;
     const heading = h('h1', { tabindex: '-1', dir: 'auto' });
     const acts = h('div', { class: 'row acts' });
     const body = h('div', { class: 'content' });
@@ -173,7 +167,7 @@ function mount(route, fresh) {
         document.title = `${text} - Confab admin`;
     };
     leavePage();
-    title(build === missing ? 'Not found' : known.title);
+    title(build === notFound ? 'Not found' : known.title);
     replace(main, h('div', { class: 'row spread page-head' }, heading, acts), body);
     current = { path: route.path };
     Object.assign(

@@ -1,6 +1,6 @@
 // Everybody's conversations, and one of them: who takes part, what is written, closing and deleting.
 
-import { h, icon, numberOf, replace } from '../dom.js';
+import { h, numberOf, replace } from '../dom.js';
 import { field, toast } from '../ui.js';
 import { ask, read } from './api.js';
 import {
@@ -20,6 +20,7 @@ import { makeQuestion, openForm } from './dialogs.js';
 import { embedList, makeList } from './list.js';
 import { messageColumns, messageFilters, messageList } from './messages.js';
 import { go } from './route.js';
+import { missing, spinner } from './states.js';
 
 const isOpen = (closed) => (closed ? badge('closed', 'warn') : badge('open', 'good'));
 
@@ -266,25 +267,13 @@ export function conversationPage(page) {
             );
         } catch (error) {
             if (error.name === 'AbortError') return;
-            const text =
-                error.status === 404
-                    ? 'There is no such conversation, or it was deleted.'
-                    : error.message;
-            replace(
-                page.body,
-                h(
-                    'div',
-                    { class: 'empty', role: 'alert' },
-                    icon('alert'),
-                    h('p', null, text),
-                    h('a', { class: 'button', href: '#/conversations' }, 'To the conversations'),
-                ),
-            );
+            const back = ['#/conversations', 'To the conversations'];
+            replace(page.body, missing(error, 'conversation', back));
         }
     }
 
     page.title('Conversation');
-    replace(page.body, h('span', { class: 'spinner', role: 'status', 'aria-label': 'Loading' }));
+    replace(page.body, spinner());
     begin();
     return {
         close() {

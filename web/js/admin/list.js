@@ -11,12 +11,13 @@
 //     empty      [heading, sentence] when there is nothing at all
 //     refreshMs  how often it looks again by itself
 
-import { h, icon, numberOf, replace } from '../dom.js';
+import { h, numberOf, replace } from '../dom.js';
 import { exportAddress, placeOf, read } from './api.js';
 import { count, makeBulk } from './bulk.js';
 import { makeFilters } from './filters.js';
 import { makeMenu } from './menu.js';
 import { changed } from './route.js';
+import { empty, failure, spinner } from './states.js';
 import { sortOf, makeTable } from './table.js';
 
 const SIZES = ['20', '50', '100'];
@@ -34,29 +35,6 @@ const ownOf = (spec, query) => {
 };
 
 const isFiltered = (spec, query) => (spec.filters ?? []).some(({ name }) => query[name]);
-
-function saying(look, heading, sentence, ...more) {
-    return h(
-        'div',
-        { class: 'empty' },
-        icon(look),
-        h('h2', null, heading),
-        h('p', null, sentence),
-        more,
-    );
-}
-
-function problemOf(error, again) {
-    const fields = Object.entries(error.fields ?? {}).map(
-        ([name, list]) => `${name}: ${list.join(' ')}`,
-    );
-    const button = h('button', { type: 'button', onclick: again }, 'Try again');
-    return h(
-        'div',
-        { role: 'alert' },
-        saying('alert', 'That did not work', fields.join(' ') || error.message, button),
-    );
-}
 
 // {node, show(query), reload(), close()}. `change(patch, {replace})`: the query wants to be changed.
 export function makeList(given, change) {
@@ -177,7 +155,7 @@ export function makeList(given, change) {
                 { type: 'button', onclick: () => change({}) },
                 'To the first page',
             );
-            return saying(
+            return empty(
                 'search',
                 'Nothing on this page',
                 `The ${spec.noun[1]} that were here are gone.`,
@@ -185,8 +163,8 @@ export function makeList(given, change) {
             );
         }
         if (isFiltered(spec, query))
-            return saying('search', `No ${spec.noun[1]} found`, 'None fit these filters.');
-        return saying(
+            return empty('search', `No ${spec.noun[1]} found`, 'None fit these filters.');
+        return empty(
             'check',
             ...(spec.empty ?? [`No ${spec.noun[1]}`, 'There is nothing here yet.']),
         );
@@ -231,7 +209,7 @@ export function makeList(given, change) {
         pages.hidden = true;
         replace(
             body,
-            problemOf(error, () => reload()),
+            failure(error, () => reload()),
         );
     }
 
@@ -290,14 +268,7 @@ export function makeList(given, change) {
         filters?.close();
     }
 
-    replace(
-        body,
-        h(
-            'p',
-            { class: 'empty' },
-            h('span', { class: 'spinner', role: 'status', 'aria-label': 'Loading' }),
-        ),
-    );
+    replace(body, h('p', { class: 'empty' }, spinner()));
     pages.hidden = true;
     return { node, show, reload, close };
 }

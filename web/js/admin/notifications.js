@@ -4,6 +4,7 @@ import { h, numberOf } from '../dom.js';
 import { link, moment, person, text } from './cells.js';
 import { makeFilters } from './filters.js';
 import { makeList } from './list.js';
+import { empty } from './states.js';
 
 const columns = [
     {
@@ -31,12 +32,7 @@ function withoutUser(page) {
     const form = makeFilters(filters.slice(0, 1), 'Whose notifications', page.change);
     page.body.append(
         form.node,
-        h(
-            'div',
-            { class: 'empty' },
-            h('h2', null, 'Whose?'),
-            h('p', null, 'Name a user to see what he has not read.'),
-        ),
+        empty('people', 'Whose?', 'Name a user to see what he has not read.'),
     );
     return form;
 }

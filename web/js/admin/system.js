@@ -1,33 +1,23 @@
 // The settings in force, and what is unwise in them.
 
-import { h, icon, replace } from '../dom.js';
+import { h, replace } from '../dom.js';
 import { read } from './api.js';
 import { badge, none } from './cells.js';
 import { makeFilters } from './filters.js';
 import { addressOf } from './route.js';
+import { empty, failure, spinner } from './states.js';
 import { makeTable } from './table.js';
 
 // What a page shows of what it read, or why it could not; `signal` ends with the page.
 async function fill(body, path, show, signal) {
-    replace(body, h('span', { class: 'spinner', role: 'status', 'aria-label': 'Loading' }));
+    replace(body, spinner());
     try {
         show(await read(path, {}, signal));
     } catch (error) {
         if (error.name === 'AbortError') return;
-        const again = h(
-            'button',
-            { type: 'button', onclick: () => fill(body, path, show, signal) },
-            'Try again',
-        );
         replace(
             body,
-            h(
-                'div',
-                { class: 'empty', role: 'alert' },
-                icon('alert'),
-                h('p', null, error.message),
-                again,
-            ),
+            failure(error, () => fill(body, path, show, signal)),
         );
     }
 }
@@ -169,12 +159,10 @@ export function checks(page) {
                 { role: 'status' },
                 results.length === 1 ? '1 thing to mend.' : `${results.length} things to mend.`,
             );
-            const good = h(
-                'div',
-                { class: 'empty' },
-                icon('check'),
-                h('h2', null, 'Nothing to mend'),
-                h('p', null, 'The settings are fit for a server that others reach.'),
+            const good = empty(
+                'check',
+                'Nothing to mend',
+                'The settings are fit for a server that others reach.',
             );
             replace(
                 page.body,

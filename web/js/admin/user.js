@@ -1,12 +1,13 @@
 // One user: all that is known of him, changing it, his password, his devices, his end.
 
-import { avatar, h, icon, numberOf, replace } from '../dom.js';
+import { avatar, h, numberOf, replace } from '../dom.js';
 import { field, showProblems, toast } from '../ui.js';
 import { ask, read } from './api.js';
 import { badge, facts, id, isActive, moment, role } from './cells.js';
 import { choice, makeQuestion, openForm } from './dialogs.js';
 import { embedList } from './list.js';
 import { addressOf, go } from './route.js';
+import { missing, spinner } from './states.js';
 import { endingOf, sessionColumns } from './sessions.js';
 import { ROLES } from './users.js';
 
@@ -231,18 +232,7 @@ export function userPage(page) {
         } catch (error) {
             if (error.name === 'AbortError') return;
             page.title('User');
-            const text =
-                error.status === 404 ? 'There is no such user, or he was erased.' : error.message;
-            replace(
-                page.body,
-                h(
-                    'div',
-                    { class: 'empty', role: 'alert' },
-                    icon('alert'),
-                    h('p', null, text),
-                    h('a', { class: 'button', href: '#/users' }, 'To the users'),
-                ),
-            );
+            replace(page.body, missing(error, 'user', ['#/users', 'To the users']));
             return;
         }
         page.actions(
@@ -253,7 +243,7 @@ export function userPage(page) {
     }
 
     page.title('User');
-    replace(page.body, h('span', { class: 'spinner', role: 'status', 'aria-label': 'Loading' }));
+    replace(page.body, spinner());
     begin();
     return {
         close() {
