@@ -35,12 +35,18 @@ export const isActive = (yes) => (yes ? badge('active', 'good') : badge('inactiv
 export const person = ({ id, username }) =>
     username ? link(`/users/${id}`, username) : none('erased user');
 
+// A user {id, username, full_name}: name and face too.
 export const personWithFace = (user) =>
     h(
         'span',
         { class: 'who' },
         avatar(user.id, user.full_name || user.username, { small: true }),
-        person(user),
+        h(
+            'span',
+            { class: 'names' },
+            person(user),
+            user.full_name && h('span', { class: 'small quiet' }, text(user.full_name, 80)),
+        ),
     );
 
 export const titleOf = (conversation) => {

@@ -14,7 +14,7 @@ function svg(tag, attributes = {}, ...children) {
 }
 
 // The least of 1, 2, 5, 10, 20, 50, ... that is not below; at least `least`.
-export function niceTop(value, least = 1) {
+function niceTop(value, least) {
     const wanted = Math.max(value, least);
     const ten = 10 ** Math.floor(Math.log10(wanted));
     return [1, 2, 5, 10].map((n) => n * ten).find((n) => n >= wanted * 0.9999);
@@ -38,9 +38,9 @@ function pathOf(points, scale) {
 
 const known = (points) => points.map(([, value]) => value).filter((value) => value !== null);
 
-// {title, lines: [{name, look}], format(value), least}: {node, draw(series, from, to)}, where `series` has
+// {title, lines: [{name}], format(value), least, topOf(most, least)}: {node, draw(series, from, to)}, where `series` has
 // the points of each line and times are milliseconds.
-export function makeChart({ title, lines, format, least = 1 }) {
+export function makeChart({ title, lines, format, least = 1, topOf = niceTop }) {
     const paths = lines.map((line, i) =>
         svg('path', { class: `line line-${i + 1}`, 'vector-effect': 'non-scaling-stroke' }),
     );
@@ -110,7 +110,7 @@ export function makeChart({ title, lines, format, least = 1 }) {
     }
 
     function draw(series, from, to) {
-        const most = niceTop(Math.max(0, ...series.flatMap(known)), least);
+        const most = topOf(Math.max(0, ...series.flatMap(known)), least);
         const scale = {
             x: (time) => ((time - from) / (to - from)) * WIDTH,
             y: (value) => HEIGHT - 1 - (value / most) * (HEIGHT - 1 - TOP),

@@ -130,7 +130,7 @@ const summary = (talk) =>
             [moment(talk.created_at), ' ', link(`/users/${talk.created_by}`, 'by this user')],
         ],
         ['Active', moment(talk.updated_at)],
-        ['Closed', moment(talk.closed_at)],
+        ['Closed', moment(talk.closed_at, 'no')],
         ['Participants', numberOf(talk.participant_count)],
         [
             'Messages',

@@ -3,12 +3,15 @@
 
 import { h, numberOf, replace } from '../dom.js';
 import { read } from './api.js';
+import { count } from './bulk.js';
 import { bytes, duration } from './cells.js';
 import { makeChart } from './chart.js';
 import { addressOf } from './route.js';
 
+const CENSUS_MAX = 10_000; // what is counted stops there
 const EVERY_MS = 2_000;
 const KEPT_MS = 300_000;
+const SHOWN_MS = 60_000; // at least, while there is not more
 const GAP_S = 8; // no rate over what nobody looked at
 
 const rate = (value) => `${numberOf(Number(value.toFixed(value < 10 ? 1 : 0)))}/s`;
@@ -83,20 +86,19 @@ const CHARTS = [
     {
         title: 'Memory',
         format: bytes,
-        least: 1 << 20,
+        topOf: (most) => 2 ** Math.ceil(Math.log2(Math.max(most, 1))),
         lines: [{ name: 'Resident', of: level((s) => s.memory_bytes) }],
     },
 ];
 
-const orMore = (count, capped) => `${numberOf(count)}${capped && count === 10_000 ? '+' : ''}`;
-
 function tilesOf(s) {
     const { users, live, database, jobs, answers } = s;
+    const some = (n, noun) => count(n, noun, users.capped && n === CENSUS_MAX);
     return [
         [
             'Users',
             numberOf(users.total),
-            `${orMore(users.admin, users.capped)} admins, ${orMore(users.host, users.capped)} hosts, ${orMore(users.inactive, users.capped)} inactive`,
+            `${some(users.admin, ['admin', 'admins'])}, ${some(users.host, ['host', 'hosts'])}, ${some(users.inactive, ['inactive', 'inactive'])}`,
             '/users',
         ],
         ['Conversations', numberOf(s.conversations), 'all that are not deleted', '/conversations'],
@@ -177,7 +179,7 @@ export function dashboard(page) {
                 points.push([at, of(stats, earlier, seconds)]);
                 while (points[0][0] < at - KEPT_MS) points.shift();
             });
-            chart.draw(chart.series, at - KEPT_MS, at);
+            chart.draw(chart.series, Math.min(chart.series[0][0][0], at - SHOWN_MS), at);
         }
         before = { at, stats };
     }

@@ -7,11 +7,14 @@ import { badge, cut, facts, id, link, moment, person, text } from './cells.js';
 import { makeQuestion } from './dialogs.js';
 import { makeList } from './list.js';
 
-const states = (message) => [
-    message.edited && badge('edited'),
-    message.pinned && badge('pinned', 'good'),
-    message.deleted && badge('deleted', 'bad'),
-];
+function states(message) {
+    const known = [
+        message.edited && badge('edited'),
+        message.pinned && badge('pinned', 'good'),
+        message.deleted && badge('deleted', 'bad'),
+    ].filter(Boolean);
+    return known.length > 0 ? h('span', { class: 'row' }, known) : null;
+}
 
 const whole = (body) =>
     h(
@@ -79,7 +82,7 @@ function openMessage(message, reload) {
             facts([
                 ['From', person(message.sender)],
                 ['Sent', moment(message.sent_at)],
-                ['Edited', moment(message.edited_at)],
+                ['Edited', moment(message.edited_at, 'no')],
                 ['Number', numberOf(message.seq)],
                 [
                     'Conversation',
@@ -110,7 +113,7 @@ export const messageColumns = [
         cell: (message) =>
             link(`/conversations/${message.conversation}`, message.conversation.slice(0, 8)),
     },
-    { label: 'State', cell: (message) => h('span', { class: 'row' }, states(message)) },
+    { label: 'State', cell: states },
     { label: 'Sent', sort: 'sent_at', first: 'desc', cell: (message) => moment(message.sent_at) },
 ];
 

@@ -21,8 +21,7 @@ const ACTIVITY = [
 
 const columns = [
     { label: 'User', sort: 'username', head: true, cell: personWithFace },
-    { label: 'Name', cell: (user) => text(user.full_name, 80) },
-    { label: 'E-mail', sort: 'email', cell: (user) => text(user.email, 80) },
+    { label: 'E-mail', sort: 'email', look: 'mail', cell: (user) => text(user.email, 80) },
     { label: 'Role', cell: (user) => role(user.role) },
     { label: 'State', cell: (user) => isActive(user.is_active) },
     {
