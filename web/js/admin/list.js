@@ -77,7 +77,7 @@ export function makeList(given, change) {
         const size = query.page_size || SIZES[0];
         const onchange = (event) => change({ page_size: event.target.value });
         const options = SIZES.map((value) =>
-            h('option', { value, selected: value === size }, `${value} a page`),
+            h('option', { value, selected: value === size }, `${value} rows`),
         );
         return h('select', { 'aria-label': 'Rows a page', onchange }, options);
     }
