@@ -34,7 +34,8 @@ const ownOf = (spec, query) => {
     return { ...Object.fromEntries(own), ...spec.fixed };
 };
 
-const isFiltered = (spec, query) => (spec.filters ?? []).some(({ name }) => query[name]);
+const isFiltered = (spec, query) =>
+    (spec.filters ?? []).some(({ name, isSubject }) => !isSubject && query[name]);
 
 // {node, show(query), reload(), close()}. `change(patch, {replace})`: the query wants to be changed.
 export function makeList(given, change) {
