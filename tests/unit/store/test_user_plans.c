@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "store/queries.h"
 #include "unit/support/database.h"
 
