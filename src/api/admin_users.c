@@ -18,7 +18,7 @@ static const struct field list_query[] = {
      .aliases = "q",
      .type = FIELD_TEXT,
      .help = "Beginnings of words of names and addresses; all must be there."},
-    {.name = "username", .type = FIELD_TEXT, .help = "Part of the username."},
+    {.name = "username", .type = FIELD_TEXT, .scans = true, .help = "Part of the username."},
     {.name = "email", .type = FIELD_TEXT, .help = "The whole address."},
     {.name = "role", .type = FIELD_CHOICE, .choices = "guest,host,admin"},
     {.name = "is_active", .type = FIELD_BOOL, .help = "May he log in?"},
