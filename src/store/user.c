@@ -233,6 +233,11 @@ static enum err try_words(struct choice *best, struct arena *a, struct user_filt
     return e;
 }
 
+static bool wants_seen(const struct user_filter *f)
+{
+    return f->seen_from.type != DB_NULL || f->seen_to.type != DB_NULL;
+}
+
 static enum err try_ranges(struct choice *best, const struct user_filter *f)
 {
     bool better;
@@ -243,7 +248,7 @@ static enum err try_ranges(struct choice *best, const struct user_filter *f)
                          V_TIME(time_or(f->created_to, INT64_MAX)), V_INT(best->rows)),
                     &better);
     }
-    if (e == ERR_OK && (f->seen_from.type != DB_NULL || f->seen_to.type != DB_NULL)) {
+    if (e == ERR_OK && wants_seen(f)) {
         e = try_way(best, BY_SEEN, Q_USERS_SEEN,
                     ARGS(V_TIME(time_or(f->seen_from, INT64_MIN)),
                          V_TIME(time_or(f->seen_to, INT64_MAX)), V_INT(best->rows)),
@@ -376,6 +381,9 @@ enum err store_user_count(struct db *db, struct arena *a, const struct user_filt
     enum way_in way = usual_way(filter, USERS_BY_CREATED);
     if (user_filter_is_empty(filter)) {
         return store_tally_get(db, TALLY_USERS, out);
+    }
+    if (way == BY_ALL && wants_seen(filter)) { /* there is nothing to sort */
+        way = BY_SEEN;
     }
     enum err e = choose_way(db, a, &planned, most, &way);
     if (e != ERR_OK) {
