@@ -30,9 +30,9 @@ export const icon = (name) => h('span', { class: `icon icon-${name}`, 'aria-hidd
 
 // A colour of its own for each id, the same in all pages: a hue in degrees.
 export function hueOf(id) {
-    let hash = 0;
-    for (const char of id) hash = (hash * 31 + char.codePointAt(0)) >>> 0;
-    return hash % 360;
+    let hash = 0x811c9dc5; // FNV-1a
+    for (const char of id) hash = Math.imul(hash ^ char.codePointAt(0), 0x01000193);
+    return ((hash ^ (hash >>> 15)) >>> 0) % 360;
 }
 
 const graphemes = new Intl.Segmenter();

@@ -131,7 +131,12 @@ export function welcome({ notice, done }) {
             { class: 'pitch' },
             h('p', { class: 'brand' }, h('img', { src: '/static/img/icon.svg', alt: '', width: '36', height: '36' }), 'Confab'),
             h('h1', null, 'Messages on a server of your own'),
-            h('p', { class: 'quiet' }, 'Two people talking, in a minute:'),
+            h('p', { class: 'quiet' }, 'In a minute two people are talking here. This is how:'),
+        ),
+        card(notice, done),
+        h(
+            'div',
+            { class: 'how' },
             h('ol', { class: 'steps' }, list),
             h('p', { class: 'row' }, h('code', { class: 'address' }, location.origin), copyButton(location.origin)),
             h(
@@ -142,6 +147,5 @@ export function welcome({ notice, done }) {
                 h('a', { href: '/admin/' }, 'Admin site'),
             ),
         ),
-        card(notice, done),
     );
 }
