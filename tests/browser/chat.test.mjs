@@ -32,6 +32,7 @@ const messages = (page) => page.getByRole('log', { name: 'Messages' });
 const bubble = (page, text) => messages(page).locator('.message', { hasText: text });
 const composer = (page) => page.getByLabel('Message', { exact: true });
 const row = (page, text) => page.getByRole('navigation', { name: 'Conversations' }).locator('li', { hasText: text });
+const account = (page, { username }) => page.locator('summary', { hasText: username });
 const ticks = (page, text) => bubble(page, text).locator('.tick');
 
 async function signUp(page, name) {
@@ -140,7 +141,7 @@ test('wrong names, wrong passwords, and what the server says of a field', async 
     await field(page, 'Password').press('Enter');
     await page.getByText('No conversations yet').waitFor();
 
-    await page.getByLabel(`Account: ${ann.username}`).click();
+    await account(page, ann).click();
     await button(page, 'Sign out').click();
     await page.getByRole('tab', { name: 'Sign in' }).waitFor();
     await page.reload();
@@ -411,10 +412,12 @@ test('another user in the same browser sees and sends nothing of the one before'
     await own.kill9();
     await write(page, 'from Ann');
     await ticks(page, 'from Ann').waitFor();
+    await page.context().setOffline(true);
     await own.start();
-    // In another tab Bob signs in: the cookies are his from now on.
+    // As in another tab: the cookies are Bob's from now on.
     await signIn(page.context(), bob);
-    await page.getByLabel(`Account: ${bob.username}`).waitFor();
+    await page.context().setOffline(false);
+    await account(page, bob).waitFor();
     await row(page, 'All of us').waitFor();
     assert.equal(await page.getByText('Secret').count(), 0);
     assert.equal(await page.getByText('from Ann').count(), 0);
@@ -434,7 +437,7 @@ test('who is signed out elsewhere is asked to sign in again', async (t) => {
     await composer(tab).waitFor();
     await write(tab, 'from the other tab');
     await bubble(page, 'from the other tab').waitFor();
-    await tab.getByLabel(`Account: ${ann.username}`).click();
+    await account(tab, ann).click();
     await button(tab, 'Sign out').click();
     await page.getByText('You have been signed out.').waitFor();
     await assertAccessible(page, 'signed out');

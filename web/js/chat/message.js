@@ -8,17 +8,20 @@ const LONG_LINES = 24;
 
 const isLong = (text) => text.length > LONG_CHARACTERS || text.split('\n', LONG_LINES + 1).length > LONG_LINES;
 
-// Long ones are cut until asked for.
-function textNode(text) {
+// The text, and `meta` in its last line where there is room. Long ones are cut until asked for.
+function textNode(text, meta) {
     const node = h('div', { class: isEmoji(text) ? 'text big' : 'text', dir: 'auto' }, linked(text));
-    if (!isLong(text)) return node;
+    if (!isLong(text)) {
+        node.append(meta);
+        return node;
+    }
     node.classList.add('cut');
     const more = h('button', { class: 'small more', type: 'button' }, 'Show all');
     more.addEventListener('click', () => {
         node.classList.remove('cut');
         more.remove();
     });
-    return [node, more];
+    return [node, more, meta];
 }
 
 function quoteNode(quoted, jump) {
@@ -56,6 +59,7 @@ export function messageNode({ message, isOwn, isJoined, isNamed, isRead, mayDele
     const { sender, message_body: text, deleted, sent_at: time } = message;
     const name = nameOf(sender);
     const mark = isOwn && !deleted && (isRead ? tick('checks', 'Read by all') : tick('check', 'Sent'));
+    const meta = metaNode(time, message.edited && !deleted, mark);
     const isVisible = isNamed && !isJoined;
     const tools = [
         !deleted && toolButton('reply', 'Reply', () => acts.reply(message)),
@@ -75,8 +79,7 @@ export function messageNode({ message, isOwn, isJoined, isNamed, isRead, mayDele
             { class: 'bubble' },
             h('p', { class: isVisible ? 'sender' : 'visually-hidden', dir: 'auto' }, isOwn ? 'You' : name),
             quoted !== undefined && !deleted && quoteNode(quoted, () => acts.jump(quoted)),
-            deleted ? h('p', { class: 'text' }, 'Message deleted') : textNode(text),
-            metaNode(time, message.edited && !deleted, mark),
+            deleted ? h('p', { class: 'text' }, 'Message deleted', meta) : textNode(text, meta),
         ),
         h('div', { class: 'tools' }, tools),
     );
@@ -95,8 +98,7 @@ export function pendingNode({ item, quoted }, acts) {
             { class: 'bubble' },
             h('p', { class: 'visually-hidden' }, 'You'),
             quoted !== undefined && quoteNode(quoted, () => acts.jump(quoted)),
-            textNode(item.message_body),
-            metaNode(item.created_at, false, mark),
+            textNode(item.message_body, metaNode(item.created_at, false, mark)),
         ),
         hasFailed && h(
             'div',

@@ -14,7 +14,7 @@ export function peoplePicker({ without = [], changed = () => {} }) {
     const hidden = new Set(without);
     const chosen = new Map();
     const chips = h('ul', { class: 'bare-list chips', role: 'list', 'aria-label': 'Chosen' });
-    const results = h('ul', { class: 'bare-list people', role: 'list', 'aria-label': 'People' });
+    const results = h('ul', { class: 'bare-list people', role: 'list', 'aria-label': 'Found' });
     const search = field('People', {
         name: 'search',
         type: 'search',

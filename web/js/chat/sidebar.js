@@ -57,11 +57,13 @@ export class Sidebar {
         const menu = h(
             'details',
             { class: 'menu account' },
-            h('summary', { 'aria-label': `Account: ${name}` }, avatar(user.id, name, { image: user.avatar }), h(
-                'b',
-                { dir: 'auto' },
-                name,
-            )),
+            h(
+                'summary',
+                null,
+                avatar(user.id, name, { image: user.avatar }),
+                h('span', { class: 'visually-hidden' }, 'Account of '),
+                h('b', { dir: 'auto' }, name),
+            ),
             h(
                 'div',
                 null,

@@ -131,7 +131,7 @@ export function welcome({ notice, done }) {
             { class: 'pitch' },
             h('p', { class: 'brand' }, h('img', { src: '/static/img/icon.svg', alt: '', width: '36', height: '36' }), 'Confab'),
             h('h1', null, 'Messages on a server of your own'),
-            h('p', { class: 'quiet' }, 'In a minute two people are talking here. This is how:'),
+            h('p', { class: 'quiet' }, 'Sign up, then once more in a second window, and talk. It takes a minute.'),
         ),
         card(notice, done),
         h(
