@@ -1262,7 +1262,7 @@ export class Confab extends Replica {
         this.me = user;
         this.touch('meta', 'me');
         if (isOther) {
-            if (this.#options.session) this.#refuse(link.token); // it is the former user's
+            this.#token = null; // of a session it may be the former user's
             link.end(BROKEN);
             return;
         }
