@@ -1371,7 +1371,8 @@ export class Confab extends Replica {
             const error = await errorOf(response);
             if (error.isIdentity) this.#refuse(token);
             if (error.isIdentity && this.#options.session) this.#link?.end(SIGNED_OUT);
-            const mayRetry = error.isIdentity && !again && !options.isLink && !this.#options.session;
+            const mayRetry =
+                error.isIdentity && !again && !options.isLink && !this.#options.session;
             if (!mayRetry) throw error;
         }
     }
