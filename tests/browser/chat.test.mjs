@@ -354,6 +354,8 @@ test('a thousand conversations', async (t) => {
     const page = await openPage(t, chromium, server, '/', { as: ann });
     await until(page, () => document.querySelectorAll('.rows > li').length === 1000);
     assert.match(await page.title(), /^\(1000\)/);
+    await page.reload(); // they are kept
+    await until(page, () => document.querySelectorAll('.rows > li').length === 1000);
     const list = page.getByRole('navigation', { name: 'Conversations' });
     await list.evaluate((node) => (node.scrollTop = node.scrollHeight));
     await page.locator('.rows > li').last().getByRole('link').click();

@@ -138,7 +138,7 @@ export class Chat {
     #draw() {
         this.#isPlanned = false;
         const dirty = this.#isAll ? null : this.#dirty;
-        this.#isAll = false;
+        this.#isAll = !this.client.me; // until it is known who reads, nothing can be drawn
         this.#dirty = new Set();
         this.sidebar.update(dirty);
         this.conversation.update(dirty);
