@@ -68,6 +68,7 @@ describe('one user', () => {
             await page.getByLabel('Metadata').fill('{"team": 7}');
             await button(page, 'Save').click();
             await page.getByText('Saved.').waitFor();
+            assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Save');
             const { first_name: name, metadata, role } = await userOf(made.id);
             assert.deepEqual([name, metadata, role], ['Grace', { team: 7 }, 'host']);
 
@@ -202,6 +203,8 @@ describe('conversations', () => {
             await button(page.locator('.page-head'), 'Close').click();
             await button(dialog(page).locator('footer'), 'Close').click();
             await button(page.locator('.page-head'), 'Reopen').waitFor();
+            await dialog(page).waitFor({ state: 'detached' });
+            assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Reopen');
             assert.equal(ok(await ann.get(`/api/conversations/${mine.id}/`)).closed, true);
 
             await button(row(part('Participants'), admin.username), 'Remove').click();

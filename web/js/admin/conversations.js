@@ -242,21 +242,24 @@ export function conversationPage(page) {
     const button = (label, act, look = '') =>
         h('button', { type: 'button', class: look, onclick: act }, label);
 
+    let talk = null;
+    const toggle = button('Close', () => setClosed(talk, reload));
+
     async function reload() {
-        const talk = await read(`conversations/${page.id}/`, {}, stopped.signal);
+        talk = await read(`conversations/${page.id}/`, {}, stopped.signal);
         page.title(cut(titleOf(talk), 120));
+        toggle.textContent = talk.closed ? 'Reopen' : 'Close';
         replace(about, summary(talk));
-        page.actions(
-            button('Rename', () => rename(talk, reload)),
-            button(talk.closed ? 'Reopen' : 'Close', () => setClosed(talk, reload)),
-            button('Delete', () => remove(talk), 'danger'),
-        );
-        return talk;
     }
 
     async function begin() {
         try {
-            const talk = await reload();
+            await reload();
+            page.actions(
+                button('Rename', () => rename(talk, reload)),
+                toggle,
+                button('Delete', () => remove(talk), 'danger'),
+            );
             lists.push(members(talk), writings(talk));
             const [who, what] = lists.map((list) => list.node);
             replace(

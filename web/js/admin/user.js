@@ -188,6 +188,12 @@ export function userPage(page) {
         reload();
     }
 
+    // The form is made anew; who saved by keyboard goes on from there.
+    function saved(known) {
+        show(known);
+        account.querySelector('[type="submit"]').focus();
+    }
+
     function show(known) {
         user = known;
         page.title(user.username);
@@ -201,7 +207,7 @@ export function userPage(page) {
             ),
             summary(user),
         );
-        replace(account, h('h2', null, 'Account'), accountForm(user, show));
+        replace(account, h('h2', null, 'Account'), accountForm(user, saved));
     }
 
     function sessionList() {
