@@ -394,6 +394,7 @@ int cli_serve(struct cli *cli)
 
     app.metrics.started_us = clock_now_us();
     app.router = router_new(api_resources, api_resource_count);
+    app.openapi = openapi_new(cli->conf);
     app.sync = sync_new();
     random_bytes(&app.seed, sizeof(app.seed));
     struct jobs *jobs = NULL;
@@ -407,6 +408,7 @@ int cli_serve(struct cli *cli)
     }
     stop(&app, jobs);
     throttle_free(app.throttle);
+    openapi_free(app.openapi);
     router_free(app.router);
     return code;
 }

@@ -10,6 +10,7 @@
 
 struct bus;
 struct hub;
+struct openapi;
 struct router;
 struct sync;
 struct throttle;
@@ -32,6 +33,7 @@ struct app {
     struct http_server *server;
     struct router *router;
     struct throttle *throttle;
+    struct openapi *openapi; /* what GET /api/schema/ answers */
     struct app_metrics metrics;
     uint64_t seed; /* random: for hashes of what clients choose */
     atomic_bool stopping;

@@ -45,10 +45,10 @@ static enum err choose_format(struct req *r, struct str suffix)
     }
     /* ?format= wins over Accept; what it names must exist. */
     struct str accept = http_request_header_all(r->x, "Accept");
-    struct renderer renderers[] = {json_renderer, {STR_NULL, STR_NULL}};
+    struct renderer renderers[1 + RENDERS_MAX] = {json_renderer};
     size_t count = 1;
-    if (r->route != NULL && r->route->media_type != NULL) {
-        renderers[count++].media_type = str_of(r->route->media_type);
+    for (size_t i = 0; r->route != NULL && i < r->route->render_count; i++) {
+        renderers[count++] = r->route->renders[i];
     }
     return accept_choose(accept, format, renderers, count, &r->accept);
 }
