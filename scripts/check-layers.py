@@ -32,6 +32,7 @@ RANK = {folder: rank for rank, line in enumerate(LAYERS) for folder in line}
 # Headers of libraries (by their beginning) and the folders that may name them.
 VENDOR = {
     "microhttpd": ["http"],
+    "zlib": ["web"],
     "sqlite3": ["db"],
     "libpq": ["db"],
     "mysql": ["db"],

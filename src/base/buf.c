@@ -173,3 +173,29 @@ void buf_url(struct buf *b, struct str s)
         }
     }
 }
+
+static const char *html_reference(char c)
+{
+    switch (c) {
+    case '&': return "&amp;";
+    case '<': return "&lt;";
+    case '>': return "&gt;";
+    case '"': return "&quot;";
+    case '\'': return "&#39;";
+    default: return NULL;
+    }
+}
+
+void buf_html(struct buf *b, struct str s)
+{
+    size_t from = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        const char *reference = html_reference(s.p[i]);
+        if (reference != NULL) {
+            buf_add(b, s.p + from, i - from);
+            buf_str(b, str_of(reference));
+            from = i + 1;
+        }
+    }
+    buf_add(b, s.p + from, s.n - from);
+}

@@ -33,5 +33,7 @@ void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* The inside of a JSON string (no quotes): RFC 8259, and U+2028, U+2029 escaped as DRF does. The
  * text must be valid UTF-8. */
 void buf_json(struct buf *b, struct str s);
+/* Text of an HTML element or of a quoted attribute: & < > " ' as references. */
+void buf_html(struct buf *b, struct str s);
 /* Percent-encoded for a query value as Python's quote_plus: blanks become '+'. */
 void buf_url(struct buf *b, struct str s);

@@ -17,7 +17,7 @@ struct rate {
     int64_t per_seconds;
 };
 
-enum { CONF_SETTINGS_MAX = 64 };
+enum { CONF_SETTINGS_MAX = 80 };
 
 /* Fields are named after the settings. Text is never NULL; a list is joined by single commas
  * without blanks, as str_in_list reads it. */
@@ -32,6 +32,7 @@ struct conf {
 
     /* data */
     const char *data_dir;
+    const char *assets_dir; /* "": assets are those inside the program */
     const char *database_url; /* made from mysql_... where they are set and it is not */
     const char *database_replica_url;
     const char *mysql_database;
@@ -51,6 +52,7 @@ struct conf {
     bool auth_basic;
     int64_t access_token_lifetime;  /* seconds */
     int64_t refresh_token_lifetime; /* seconds */
+    int64_t session_cookie_age;     /* seconds */
     int64_t refresh_grace;          /* seconds */
     int64_t password_iterations;
     int64_t sessions_per_user_max;

@@ -82,6 +82,9 @@ const struct conf_setting conf_table[] = {
      .help = "Threads that read from a database server, with a connection each; with SQLite none"},
     {"READ_QUEUE_MAX", CONF_DATA, NUMBER(read_queue_max, 1, 1000000), .initial = "2000",
      .help = "Reads that may wait for them; more are answered 503"},
+    {"ASSETS_DIR", CONF_DATA, TEXT(assets_dir), .initial = "",
+     .help = "Folder to read the pages' files from, for those who change them (./web); empty: they are "
+             "inside the program"},
     {"AUTO_MIGRATE", CONF_DATA, BOOL(auto_migrate), .initial = "true",
      .help = "Bring the database up to date when the server starts"},
 
@@ -94,6 +97,8 @@ const struct conf_setting conf_table[] = {
      .initial = "3600", .help = "How long an access token (JWT) is good"},
     {"REFRESH_TOKEN_LIFETIME", CONF_ACCOUNTS, SECONDS(refresh_token_lifetime, 1, 5 * YEAR),
      .initial = "86400", .help = "How long a refresh token is good"},
+    {"SESSION_COOKIE_AGE", CONF_ACCOUNTS, SECONDS(session_cookie_age, 60, 5 * YEAR),
+     .initial = "1209600", .help = "How long a browser stays signed in"},
     {"REFRESH_GRACE", CONF_ACCOUNTS, SECONDS(refresh_grace, 0, 3600), .initial = "60",
      .help = "How long a used refresh token gives its new pair again, for retries"},
     {"PASSWORD_ITERATIONS", CONF_ACCOUNTS, NUMBER(password_iterations, 1, 10000000),

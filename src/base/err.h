@@ -33,6 +33,8 @@
       "No active account found with the given credentials")                                       \
     X(ERR_FORBIDDEN,          403, "permission_denied",                                           \
       "You do not have permission to perform this action.")                                       \
+    X(ERR_CSRF,               403, "csrf_failed",                                                 \
+      "CSRF Failed: CSRF token missing.")                                                         \
     X(ERR_NOT_PARTICIPANT,    403, "not_participant",                                             \
       "You are not a participant of this conversation.")                                          \
     X(ERR_NOT_SENDER,         403, "not_sender",                                                  \

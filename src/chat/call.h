@@ -11,6 +11,7 @@ struct chat_limits {
     int64_t sessions_per_user_max;
     int64_t access_lifetime_s;
     int64_t refresh_lifetime_s;
+    int64_t cookie_lifetime_s;
     int64_t refresh_grace_s;
     int64_t password_iterations;
     bool contacts_for_members; /* CONTACTS_VISIBLE=members */

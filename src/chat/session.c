@@ -65,8 +65,8 @@ enum err chat_identify_jwt(struct call *c, const struct jwt_claims *claims, stru
     return identify(c, claims->sid, claims->user_id, user, session);
 }
 
-enum err chat_identify_token(struct call *c, struct str key, struct user *user,
-                             struct session *session)
+static enum err identify_by_key(struct call *c, struct str key, enum session_kind kind,
+                                struct user *user, struct session *session)
 {
     uint8_t hash[SHA256_SIZE];
     bool found;
@@ -76,10 +76,22 @@ enum err chat_identify_token(struct call *c, struct str key, struct user *user,
     if (e != ERR_OK) {
         return e;
     }
-    if (!found || session->kind != SESSION_TOKEN) {
+    if (!found || session->kind != kind || session->expires_at <= c->now_us) {
         return ERR_TOKEN_INVALID;
     }
     return check_session(session, user);
+}
+
+enum err chat_identify_token(struct call *c, struct str key, struct user *user,
+                             struct session *session)
+{
+    return identify_by_key(c, key, SESSION_TOKEN, user, session);
+}
+
+enum err chat_identify_cookie(struct call *c, struct str key, struct user *user,
+                              struct session *session)
+{
+    return identify_by_key(c, key, SESSION_BROWSER, user, session);
 }
 
 enum err chat_password_check(struct call *c, struct str identifier, struct str password,
@@ -125,6 +137,16 @@ static struct str cut_text(struct str text, size_t max)
     return text.p == NULL ? STR("") : text;
 }
 
+static int64_t ends_at(const struct call *c, enum session_kind kind)
+{
+    switch (kind) {
+    case SESSION_JWT: return c->now_us + c->limits->refresh_lifetime_s * US_PER_SECOND;
+    case SESSION_BROWSER: return c->now_us + c->limits->cookie_lifetime_s * US_PER_SECOND;
+    case SESSION_TOKEN: break;
+    }
+    return NEVER;
+}
+
 static enum err open_session(struct call *c, enum session_kind kind, struct uuid user_id,
                              const struct device *device, struct str token_hash,
                              struct session *out)
@@ -137,9 +159,7 @@ static enum err open_session(struct call *c, enum session_kind kind, struct uuid
         .generation = 1,
         .issued_at = c->now_us,
         .created_at = c->now_us,
-        .expires_at = kind == SESSION_TOKEN
-                          ? NEVER
-                          : c->now_us + c->limits->refresh_lifetime_s * US_PER_SECOND,
+        .expires_at = ends_at(c, kind),
         .last_used_at = c->now_us,
         .user_agent = cut_text(device->user_agent, USER_AGENT_MAX),
         .address = cut_text(device->address, USER_AGENT_MAX),
@@ -157,15 +177,26 @@ enum err chat_session_open(struct call *c, struct uuid user_id, const struct dev
     return open_session(c, SESSION_JWT, user_id, device, STR_NULL, out);
 }
 
+static enum err open_by_key(struct call *c, enum session_kind kind, struct uuid user_id,
+                            const struct device *device, struct str *key, struct session *out)
+{
+    uint8_t hash[SHA256_SIZE];
+    *key = token_new(c->arena);
+    sha256(*key, hash);
+    return open_session(c, kind, user_id, device, str_of_bytes(hash, sizeof(hash)), out);
+}
+
 enum err chat_token_open(struct call *c, struct uuid user_id, const struct device *device,
                          struct str *key)
 {
     struct session session;
-    uint8_t hash[SHA256_SIZE];
-    *key = token_new(c->arena);
-    sha256(*key, hash);
-    return open_session(c, SESSION_TOKEN, user_id, device, str_of_bytes(hash, sizeof(hash)),
-                        &session);
+    return open_by_key(c, SESSION_TOKEN, user_id, device, key, &session);
+}
+
+enum err chat_browser_open(struct call *c, struct uuid user_id, const struct device *device,
+                           struct str *key, struct session *out)
+{
+    return open_by_key(c, SESSION_BROWSER, user_id, device, key, out);
 }
 
 /* --- pairs --------------------------------------------------------------------------------- */

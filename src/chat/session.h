@@ -27,6 +27,9 @@ enum err chat_identify_jwt(struct call *c, const struct jwt_claims *claims, stru
 /* `key`: of `Authorization: Token <key>`. As above. */
 enum err chat_identify_token(struct call *c, struct str key, struct user *user,
                              struct session *session) CHECKED;
+/* `key`: of a browser's cookie. As above; ERR_TOKEN_INVALID when its time is over, too. */
+enum err chat_identify_cookie(struct call *c, struct str key, struct user *user,
+                              struct session *session) CHECKED;
 /* For HTTP Basic: takes as long as a password hash, so on the pool for hashes only. ERR_BAD_LOGIN. */
 enum err chat_password_check(struct call *c, struct str identifier, struct str password,
                              struct user *user) CHECKED;
@@ -47,6 +50,10 @@ enum err chat_session_open(struct call *c, struct uuid user_id, const struct dev
 /* A new long-lived Token; *key is told this once, its hash is kept. */
 enum err chat_token_open(struct call *c, struct uuid user_id, const struct device *device,
                          struct str *key) CHECKED;
+
+/* A new browser session; *key goes into its cookie, its hash is kept. */
+enum err chat_browser_open(struct call *c, struct uuid user_id, const struct device *device,
+                           struct str *key, struct session *out) CHECKED;
 
 /* The pair that belongs to the present generation. */
 struct token_pair chat_session_tokens(struct call *c, const struct session *session);

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -22,6 +23,9 @@
 #include "store/change.h"
 #include "store/queries.h"
 #include "sync/sync.h"
+#include "web/openapi.h"
+#include "web/page.h"
+#include "web/routes.h"
 
 enum {
     STOP_TIMEOUT_MS = 10000,
@@ -309,6 +313,7 @@ static void set_limits(struct app *app, struct str secret_key)
         .sessions_per_user_max = conf->sessions_per_user_max,
         .access_lifetime_s = conf->access_token_lifetime,
         .refresh_lifetime_s = conf->refresh_token_lifetime,
+        .cookie_lifetime_s = conf->session_cookie_age,
         .refresh_grace_s = conf->refresh_grace,
         .password_iterations = conf->password_iterations,
         .contacts_for_members = strcmp(conf->contacts_visible, "members") == 0,
@@ -373,6 +378,15 @@ static void stop(struct app *app, struct jobs *jobs)
     sync_free(app->sync);
 }
 
+static struct router *make_router(struct arena *a)
+{
+    size_t count = api_resource_count + web_resource_count;
+    const struct resource **all = ARENA_ARRAY(a, const struct resource *, count);
+    memcpy(all, api_resources, api_resource_count * sizeof(*all));
+    memcpy(all + api_resource_count, web_resources, web_resource_count * sizeof(*all));
+    return router_new(all, count);
+}
+
 int cli_serve(struct cli *cli)
 {
     struct app app = {.conf = cli->conf};
@@ -393,7 +407,8 @@ int cli_serve(struct cli *cli)
     raise_file_limit();
 
     app.metrics.started_us = clock_now_us();
-    app.router = router_new(api_resources, api_resource_count);
+    app.router = make_router(cli->arena);
+    app.page = browse_page;
     app.openapi = openapi_new(cli->conf);
     app.sync = sync_new();
     random_bytes(&app.seed, sizeof(app.seed));

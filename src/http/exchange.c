@@ -390,6 +390,22 @@ struct str http_request_header_all(struct http_exchange *x, const char *name)
     return all.joined;
 }
 
+struct str http_request_cookie(struct http_exchange *x, const char *name)
+{
+    const char *value = NULL;
+    size_t n = 0;
+    bool found = x->server != NULL &&
+                 MHD_lookup_connection_value_n(x->connection, MHD_COOKIE_KIND, name, strlen(name),
+                                               &value, &n) == MHD_YES &&
+                 value != NULL;
+    return found ? (struct str){value, n} : STR_NULL;
+}
+
+const char *http_reason(int status)
+{
+    return MHD_get_reason_phrase_for((unsigned int)status);
+}
+
 /* ------- without a connection ------- */
 
 struct http_exchange *http_exchange_new(struct str method, struct str path, struct str body,

@@ -94,6 +94,11 @@ struct str http_request_header(struct http_exchange *x, const char *name);
  * For what decides who is asking, and what a gateway in front may have added. */
 struct str http_request_header_all(struct http_exchange *x, const char *name);
 
+/* The value of a cookie; absent if it was not sent. As above. */
+struct str http_request_cookie(struct http_exchange *x, const char *name);
+/* "Not Found" for 404. */
+const char *http_reason(int status);
+
 /* ------- answers that are not one body ------- */
 
 /* Instead of http_reply, with x->headers set: 101, and the connection leaves HTTP (RFC 9110, 7.8).

@@ -11,6 +11,7 @@
 struct bus;
 struct hub;
 struct openapi;
+struct req;
 struct router;
 struct sync;
 struct throttle;
@@ -32,6 +33,8 @@ struct app {
     struct bus *bus; /* NULL: there are no other nodes */
     struct http_server *server;
     struct router *router;
+    /* Shows the answer in r->x->out, or the error that it tells, to a browser. */
+    void (*page)(struct req *r, enum err e, struct buf *out);
     struct throttle *throttle;
     struct openapi *openapi; /* what GET /api/schema/ answers */
     struct app_metrics metrics;

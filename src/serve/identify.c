@@ -7,6 +7,7 @@
 #include "crypto/hash.h"
 #include "crypto/token.h"
 #include "serve/app.h"
+#include "serve/csrf.h"
 #include "serve/rates.h"
 #include "serve/touch.h"
 #include "store/session.h"
@@ -204,6 +205,38 @@ static enum err identify_basic(struct req *r, struct str encoded)
     return e;
 }
 
+static bool is_safe(struct str method)
+{
+    return str_eq(method, STR("GET")) || str_eq(method, STR("HEAD")) ||
+           str_eq(method, STR("OPTIONS"));
+}
+
+/* A browser's session. An unknown or ended one is like none: the browser will keep sending it. */
+static enum err identify_cookie(struct req *r, bool *known)
+{
+    enum err e = chat_identify_cookie(&r->call, r->session_key, &r->user, &r->session);
+    *known = e == ERR_OK;
+    if (e == ERR_TOKEN_INVALID || e == ERR_USER_NOT_FOUND || e == ERR_USER_INACTIVE) {
+        r->session = (struct session){0};
+        return ERR_OK;
+    }
+    if (e != ERR_OK) {
+        return e;
+    }
+    r->call.me = &r->user; /* whose token it must be */
+    r->auth_expires_us = r->session.expires_at;
+    if (!is_safe(r->x->method)) {
+        return csrf_check(r, r->csrf_header.n > 0 ? STR_NULL : csrf_field(r));
+    }
+    bool is_socket = r->route != NULL && r->route->ticket;
+    return is_socket ? csrf_check_origin(r) : ERR_OK;
+}
+
+static bool has_cookie(const struct req *r)
+{
+    return r->authorization.p == NULL && r->session_key.n > 0;
+}
+
 bool identify_by_ticket(const struct req *r)
 {
     return r->route != NULL && r->route->ticket && r->authorization.p == NULL &&
@@ -212,7 +245,8 @@ bool identify_by_ticket(const struct req *r)
 
 bool identify_reads(const struct req *r)
 {
-    return r->inner != NULL || identify_by_ticket(r) || identify_scheme(r) != SCHEME_NONE;
+    return r->inner != NULL || identify_by_ticket(r) || identify_scheme(r) != SCHEME_NONE ||
+           has_cookie(r);
 }
 
 static enum err identify_header(struct req *r)
@@ -231,6 +265,7 @@ static enum err identify_header(struct req *r)
 enum err identify(struct req *r)
 {
     enum err e = ERR_OK;
+    bool known = true;
     if (!identify_reads(r)) {
         return e;
     }
@@ -238,10 +273,12 @@ enum err identify(struct req *r)
         e = identify_inner(r);
     } else if (identify_by_ticket(r)) {
         e = identify_ticket(r);
+    } else if (has_cookie(r)) {
+        e = identify_cookie(r, &known);
     } else {
         e = identify_header(r);
     }
-    if (e == ERR_OK) {
+    if (e == ERR_OK && known) {
         r->call.me = &r->user;
         r->call.session_id = r->session.id;
         foresee(r, r->user.id); /* who came otherwise than with a JWT is known only now */

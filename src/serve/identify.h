@@ -1,4 +1,5 @@
-/* Who is calling: `Authorization` by itself decides; if it is bad, 401. */
+/* Who is calling: `Authorization` by itself decides; if it is bad, 401. Without it, a browser's session
+ * cookie, which for what changes something must come with a CSRF token (serve/csrf.h). */
 #pragma once
 
 #include "serve/route.h"

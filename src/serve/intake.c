@@ -64,16 +64,13 @@ static struct str client_address(struct req *r)
 static void set_base_url(struct req *r, struct str host)
 {
     const struct conf *conf = r->app->conf;
-    if (conf->public_url[0] != '\0') {
-        r->base_url = str_of(conf->public_url);
-        return;
-    }
     const char *scheme = "http";
     if (net_address_in(r->x->peer, conf->trusted_proxies) &&
         str_eq_nocase(http_request_header(r->x, "X-Forwarded-Proto"), STR("https"))) {
         scheme = "https";
     }
-    r->base_url = arena_printf(r->arena, "%s://%.*s", scheme, STR_ARG(host));
+    r->own_origin = arena_printf(r->arena, "%s://%.*s", scheme, STR_ARG(host));
+    r->base_url = conf->public_url[0] != '\0' ? str_of(conf->public_url) : r->own_origin;
 }
 
 /* Headers are read on the HTTP thread, all that anybody may need later. */
@@ -90,7 +87,13 @@ struct req *intake_new(struct http_exchange *x, struct app *app)
     r->idempotency_key = http_request_header(x, "Idempotency-Key");
     r->if_match = http_request_header(x, "If-Match");
     r->user_agent = charset_repair(r->arena, http_request_header(x, "User-Agent"));
-    r->origin = http_request_header(x, "Origin");
+    r->origin = http_request_header_all(x, "Origin");
+    r->session_key = http_request_cookie(x, "sessionid");
+    r->csrf_cookie = http_request_cookie(x, "csrftoken");
+    if (r->session_key.p != NULL || r->csrf_cookie.p != NULL) {
+        r->referer = http_request_header(x, "Referer");
+        r->csrf_header = http_request_header(x, "X-CSRFToken");
+    }
     r->address = client_address(r);
     r->call = (struct call){.arena = r->arena,
                             .now_us = clock_now_us(),

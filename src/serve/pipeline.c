@@ -34,23 +34,35 @@
 #include "store/message.h"
 
 static const struct renderer json_renderer = {{"application/json", 16}, {"json", 4}};
+/* DRF's name for its browsable API. */
+static const struct renderer page_renderer = {{"text/html", 9}, {"api", 3}};
+/* Where those of the route begin in the list. */
+enum { OF_ROUTES = 2 };
 
 /* --- before the database ----------------------------------------------------------------- */
 
 static enum err choose_format(struct req *r, struct str suffix)
 {
+    if (r->route != NULL && r->route->one_form) {
+        r->wants_page = r->route->page != NULL;
+        return ERR_OK;
+    }
     struct str format = query_get(&r->query, STR("format"));
     if (format.p == NULL || format.n == 0) {
         format = suffix;
     }
     /* ?format= wins over Accept; what it names must exist. */
     struct str accept = http_request_header_all(r->x, "Accept");
-    struct renderer renderers[1 + RENDERS_MAX] = {json_renderer};
-    size_t count = 1;
+    struct renderer renderers[OF_ROUTES + RENDERS_MAX] = {json_renderer, page_renderer};
+    size_t count = OF_ROUTES;
     for (size_t i = 0; r->route != NULL && i < r->route->render_count; i++) {
         renderers[count++] = r->route->renders[i];
     }
-    return accept_choose(accept, format, renderers, count, &r->accept);
+    enum err e = accept_choose(accept, format, renderers, count, &r->accept);
+    r->wants_page = r->accept.index == 1;
+    r->render =
+        r->accept.index < OF_ROUTES ? NULL : &r->route->renders[r->accept.index - OF_ROUTES];
+    return e;
 }
 
 static enum err find_route(struct req *r)

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "serve/app.h"
+#include "serve/csrf.h"
 #include "serve/router.h"
 
 void reply_reset(struct req *r)
@@ -15,6 +16,8 @@ void reply_reset(struct req *r)
     r->detail = STR_NULL;
     r->kept_error = ERR_OK;
     r->replay = false;
+    r->location = STR_NULL;
+    r->set_cookies[0] = r->set_cookies[1] = STR_NULL;
     r->confirm = NULL;
     r->take = NULL;
 }
@@ -182,6 +185,14 @@ static void add_headers(struct req *r, enum err e)
     if (r->route != NULL && r->route->secret) {
         http_add_header(x, "Cache-Control", "no-store");
     }
+    if (r->location.p != NULL) {
+        http_add_header(x, "Location", r->location.p);
+    }
+    for (size_t i = 0; i < COUNT_OF(r->set_cookies); i++) {
+        if (r->set_cookies[i].p != NULL) {
+            http_add_header(x, "Set-Cookie", r->set_cookies[i].p);
+        }
+    }
     add_cors(r);
 }
 
@@ -205,6 +216,52 @@ void reply_prepare(struct req *r, int status)
     r->x->status = status;
 }
 
+static void write_page(struct req *r, enum err e)
+{
+    page_writer *page = r->route != NULL && r->route->page != NULL ? r->route->page : r->app->page;
+    struct buf out;
+    buf_init(&out, HTTP_BODY_MAX);
+    page(r, e, &out);
+    buf_fini(&r->x->out);
+    r->x->out = out;
+}
+
+/* A page loads nothing but our files (CSP Level 3). */
+static void add_page_headers(struct req *r)
+{
+    http_add_header(r->x, "Content-Type", "text/html; charset=utf-8");
+    http_add_header(r->x, "Content-Security-Policy",
+                    "default-src 'none'; script-src 'self'; style-src 'self'; "
+                    "img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; "
+                    "manifest-src 'self'; form-action 'self'; base-uri 'none'; "
+                    "frame-ancestors 'none'");
+}
+
+static bool is_page(const struct req *r)
+{
+    return r->wants_page && r->content_type_out == NULL && r->app->page != NULL &&
+           r->location.p == NULL;
+}
+
+static void write_body(struct req *r, enum err e)
+{
+    bool problem = e != ERR_OK && r->accept.problem_json;
+    if (r->status == 204 || r->status == 304 || r->preflight) {
+        buf_reset(&r->x->out);
+    } else if (is_page(r)) {
+        write_page(r, e);
+        add_page_headers(r);
+    } else if (r->content_type_out != NULL) {
+        http_add_header(r->x, "Content-Type", r->content_type_out);
+    } else {
+        http_add_header(r->x, "Content-Type",
+                        problem ? "application/problem+json" : "application/json");
+        if (r->accept.indent > 0) {
+            lay_out(r);
+        }
+    }
+}
+
 void reply_make(struct req *r, enum err e)
 {
     if (e == ERR_OK && r->x->out.failed) {
@@ -212,21 +269,14 @@ void reply_make(struct req *r, enum err e)
         e = ERR_INTERNAL;
     }
     if (e != ERR_OK) {
+        r->content_type_out = NULL;
         write_error(r, e);
     }
-    add_headers(r, e);
-    if (r->status == 204 || r->preflight) {
-        buf_reset(&r->x->out);
-    } else if (r->content_type_out != NULL) {
-        http_add_header(r->x, "Content-Type", r->content_type_out);
-    } else {
-        bool problem = e != ERR_OK && r->accept.problem_json;
-        http_add_header(r->x, "Content-Type",
-                        problem ? "application/problem+json" : "application/json");
-        if (r->accept.indent > 0) {
-            lay_out(r);
-        }
+    if (is_page(r)) {
+        csrf_give_cookie(r);
     }
+    add_headers(r, e);
+    write_body(r, e);
     r->x->status = r->status;
 }
 

@@ -42,6 +42,8 @@ struct req {
     struct value *input;   /* beside route->input */
     struct value *filters; /* beside route->query */
     struct accept_choice accept;
+    const struct renderer *render; /* of route->renders, the one that is wanted; NULL: none */
+    bool wants_page;               /* a browser asks: it gets the answer as a page */
 
     struct call call;       /* what chat/ gets: db, arena, time, who */
     struct user user;       /* the caller, if call.me != NULL */
@@ -49,6 +51,10 @@ struct req {
     struct str authorization;
     struct str content_type;
     struct str origin;
+    struct str referer;
+    struct str session_key; /* of the cookie "sessionid" */
+    struct str csrf_cookie;
+    struct str csrf_header;
     bool preflight;                   /* a CORS preflight: answered before authentication */
     const struct inner_caller *inner; /* NULL: it came by HTTP */
     struct uuid ticket_id;            /* zero: he did not come with a ticket */
@@ -58,8 +64,9 @@ struct req {
     struct str if_match;
     struct str login_key; /* what failed log-ins are counted by */
     struct str user_agent;
-    struct str address;  /* the client's, behind trusted proxies */
-    struct str base_url; /* "http://127.0.0.1:8000" for absolute links */
+    struct str address;    /* the client's, behind trusted proxies */
+    struct str base_url;   /* "http://127.0.0.1:8000" for absolute links */
+    struct str own_origin; /* how the client addresses us; without PUBLIC_URL the same */
     struct str request_id;
 
     struct uuid within;  /* what the writes belong to (enum within); zero: not known */
@@ -82,14 +89,16 @@ struct req {
     bool reads_surely;      /* nothing but the caller can keep it from its handler; it foresees */
     bool is_foreseen;       /* identify_foresee() has been called */
     const struct jwt_claims *claims; /* of the access token that it found good; else NULL */
-    bool to_writer;         /* admitted, and the writer has still to run it */
+    bool to_writer;                  /* admitted, and the writer has still to run it */
     struct problems problems;
     struct str detail;        /* instead of the error's own text */
     struct str token_message; /* why a token is refused, for simplejwt's "messages" */
     int64_t retry_after_s;
-    int status;          /* of the reply; route->status unless the handler says otherwise */
-    struct json_out out; /* the reply's body */
-    bool replay;         /* header Idempotent-Replay */
+    int status;                /* of the reply; route->status unless the handler says otherwise */
+    struct json_out out;       /* the reply's body */
+    bool replay;               /* header Idempotent-Replay */
+    struct str location;       /* of a redirection; absent: none */
+    struct str set_cookies[2]; /* whole Set-Cookie values; absent: none */
     const char *content_type_out; /* of the reply, where it is not JSON; NULL: it is */
     struct work work;
 };

@@ -19,6 +19,7 @@ enum route_db { ROUTE_NONE, ROUTE_READ, ROUTE_WRITE };
 enum throttle_kind { THROTTLE_NORMAL, THROTTLE_NEVER, THROTTLE_LOGIN, THROTTLE_REGISTER };
 
 typedef enum err handler(struct req *r);
+typedef void page_writer(struct req *r, enum err e, struct buf *out);
 typedef void foresight(struct req *r, struct uuid caller_id);
 
 struct route {
@@ -43,8 +44,8 @@ struct route {
     int also;                /* another status of success; 0: none */
     const enum err *fails;   /* FAILS(...): what the object and the handler refuse with, beside what
                                 follows from this table (web/openapi_errors.c); NULL: nothing */
-    /* Other representations than JSON, which Accept and ?format= may name; r->accept.index is the
-     * place of the one that is wanted, from 1, and 0 is JSON. */
+    /* Other representations than JSON and pages, which Accept and ?format= may name; r->render is the
+     * one that is wanted. */
     const struct renderer *renders;
     size_t render_count;
     /* Request headers that the handler looks at; for documentation. */
@@ -55,6 +56,9 @@ struct route {
      * judges whether the caller may still see that. NULL: takes none. */
     handler *may_replay;
     bool ticket; /* takes ?ticket= where there is no Authorization header */
+    /* How a browser sees the answer: writes HTML into `out`. NULL: app->page. */
+    page_writer *page;
+    bool one_form; /* is what it is, whatever Accept and ?format= say */
 };
 
 /* Ended by ERR_OK. */
@@ -85,7 +89,8 @@ struct resource {
     const char *name; /* for OPTIONS: "Message List" */
     const char *description;
     const char *paths[PATHS_MAX]; /* below /api/, canonical one first: "users/{id}/"; a path that
-                                      begins with '/' stands outside /api/ */
+                                      begins with '/' stands outside /api/; a last segment "*" takes
+                                      all that follow */
     enum within within;
     struct route methods[METHODS_MAX + 1];
 };

@@ -11,6 +11,7 @@ struct path {
     size_t count;
     struct str segments[SEGMENTS_MAX]; /* "{...}" takes an id */
     size_t ids;
+    bool is_open; /* what follows its segments is the handler's to read */
 };
 
 struct router {
@@ -80,6 +81,8 @@ static void add_path(struct router *router, const struct resource *resource, con
     if (!split(rest, path->segments, &path->count)) {
         bad_table(resource->name, "a path with too many or empty segments");
     }
+    path->is_open = path->count > 0 && str_eq(path->segments[path->count - 1], STR("*"));
+    path->count -= path->is_open ? 1 : 0;
     for (size_t i = 0; i < path->count; i++) {
         path->ids += is_id(path->segments[i]) ? 1 : 0;
     }
@@ -141,10 +144,10 @@ void router_free(struct router *router)
 
 static bool matches(const struct path *path, const struct str *segments, size_t count)
 {
-    if (path->count != count) {
+    if (path->is_open ? count <= path->count : count != path->count) {
         return false;
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < path->count; i++) {
         if (!is_id(path->segments[i]) && !str_eq(path->segments[i], segments[i])) {
             return false;
         }
@@ -218,7 +221,10 @@ bool router_find(const struct router *router, struct req *r, struct str path, st
         return false;
     }
     const struct path *found = find(router, under_api, segments, count);
-    if (count > 0 && path.p[path.n - 1] != '/' && str_contains_byte(segments[count - 1], '.')) {
+    bool may_have_suffix = count > 0 && path.p[path.n - 1] != '/' &&
+                           str_contains_byte(segments[count - 1], '.') &&
+                           (found == NULL || !found->is_open);
+    if (may_have_suffix) {
         struct str last = segments[count - 1];
         struct str suffix = take_suffix(&segments[count - 1]);
         const struct path *without = find(router, under_api, segments, count);

@@ -92,10 +92,11 @@ static void add_of_access(const struct route *route, bool out[ERR_COUNT])
     }
     out[ERR_NOT_AUTHENTICATED] |= is_guarded;
     out[ERR_FORBIDDEN] |= route->access == ACCESS_ADMIN;
-    if (!is_safe &&
-        route->access != ACCESS_IGNORE) { /* of others' objects, and without a CSRF token */
-        out[ERR_FORBIDDEN] = true;
+    if (!is_safe && route->access != ACCESS_IGNORE) {
+        out[ERR_FORBIDDEN] = true; /* what belongs to others */
+        out[ERR_CSRF] = true;
     }
+    out[ERR_CSRF] |= route->ticket;
 }
 
 void openapi_errors_of(const struct route *route, bool out[ERR_COUNT])

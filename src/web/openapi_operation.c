@@ -229,11 +229,13 @@ static void put_format_parameter(struct openapi_writer *w, const struct route *r
 {
     struct json_out *o = &w->o;
     open_parameter(w, STR("format"), "query", false);
-    json_field_str(o, "description", STR("The representation; wins over Accept."));
+    json_field_str(o, "description",
+                   STR("The representation; wins over Accept. As api it is a page."));
     json_field_open_object(o, "schema");
     json_field_str(o, "type", STR("string"));
     json_field_open_array(o, "enum");
     json_str(o, STR("json"));
+    json_str(o, STR("api"));
     for (size_t i = 0; i < route->render_count; i++) {
         if (route->renders[i].format.n > 0) {
             json_str(o, route->renders[i].format);

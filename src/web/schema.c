@@ -1,9 +1,8 @@
 /* GET /api/schema/: the OpenAPI document, made once at the start. */
 #include <stdlib.h>
 
-#include "crypto/hash.h"
 #include "serve/app.h"
-#include "serve/route.h"
+#include "web/assets.h"
 #include "web/openapi.h"
 #include "json/yaml.h"
 
@@ -20,14 +19,6 @@ struct openapi {
     struct document yaml;
 };
 
-static void set_etag(struct openapi *openapi, struct document *document)
-{
-    uint8_t hash[SHA256_SIZE];
-    sha256(buf_view(&document->text), hash);
-    struct str text = base64url_encode(&openapi->arena, str_of_bytes(hash, sizeof(hash)));
-    document->etag = arena_printf(&openapi->arena, "\"%.*s\"", STR_ARG(text));
-}
-
 struct openapi *openapi_new(const struct conf *conf)
 {
     struct openapi *openapi = mem_alloc_zero(sizeof(*openapi));
@@ -36,8 +27,8 @@ struct openapi *openapi_new(const struct conf *conf)
     buf_init(&openapi->yaml.text, DOCUMENT_MAX);
     openapi_write(conf, &openapi->json.text);
     yaml_from_json(&openapi->yaml.text, buf_view(&openapi->json.text));
-    set_etag(openapi, &openapi->json);
-    set_etag(openapi, &openapi->yaml);
+    openapi->json.etag = asset_etag(&openapi->arena, buf_view(&openapi->json.text));
+    openapi->yaml.etag = asset_etag(&openapi->arena, buf_view(&openapi->yaml.text));
     return openapi;
 }
 
@@ -58,36 +49,17 @@ static const struct renderer yaml_renderers[] = {
     RENDERER("application/vnd.oai.openapi", "openapi"),
 };
 
-/* RFC 9110, 13.1.2. */
-static bool is_known(struct req *r, struct str etag)
-{
-    struct str rest = http_request_header_all(r->x, "If-None-Match");
-    while (rest.p != NULL) {
-        struct str tag = str_trim(str_cut(&rest, ','));
-        if (str_starts(tag, STR("W/"))) {
-            tag = (struct str){tag.p + 2, tag.n - 2};
-        }
-        if (str_eq(tag, etag) || str_eq(tag, STR("*"))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static enum err show_schema(struct req *r)
 {
-    bool as_yaml = r->accept.index > 0;
     const struct openapi *openapi = r->app->openapi;
-    const struct document *document = as_yaml ? &openapi->yaml : &openapi->json;
-    if (as_yaml) {
-        r->content_type_out = yaml_renderers[r->accept.index - 1].media_type.p;
+    const struct document *document = r->render != NULL ? &openapi->yaml : &openapi->json;
+    if (r->render != NULL) {
+        r->content_type_out = r->render->media_type.p;
     }
-    http_add_header(r->x, "ETag", document->etag.p);
-    http_add_header(r->x, "Cache-Control", "no-cache"); /* asked again, answered by 304 */
-    if (is_known(r, document->etag)) {
-        r->status = 304;
-    } else {
+    if (r->wants_page) { /* which is another text than that of the ETag */
         buf_str(&r->x->out, buf_view(&document->text));
+    } else {
+        asset_answer(r, buf_view(&document->text), document->etag);
     }
     return ERR_OK;
 }

@@ -514,7 +514,7 @@ export const CASES = [
     [205, 'unknown path under /api/', ['GET /api/nope/'], { ...NOT_FOUND, differs: JSON_404 }],
     [206, 'unknown path without the slash', ['GET /api/nope'], { ...NOT_FOUND, differs: JSON_404 }],
     [207, 'two slashes', ['GET /api//conversations/'], { ...NOT_FOUND, differs: JSON_404 }],
-    [208, 'the site root', ['GET /'], { s: 404, differs: 'JSON as long as there are no pages' }],
+    [208, 'the site root', ['GET /'], { s: 200, differs: 'the chat page' }],
     ...Array.from({ length: 20 },
         (_, n) => [209 + n, 'sessions, CSRF, pages, admin', null, { skip: ELSEWHERE }]),
 

@@ -1,0 +1,173 @@
+#include "serve/csrf.h"
+
+#include "crypto/hash.h"
+#include "crypto/random.h"
+#include "http/form.h"
+#include "serve/app.h"
+
+enum { TOKEN_BYTES = 24, TOKEN_MIN = 16, TOKEN_MAX = 64, YEAR_S = 365 * 24 * 3600 };
+
+static bool is_token(struct str text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                    c == '-' || c == '_';
+        if (!good) {
+            return false;
+        }
+    }
+    return text.n >= TOKEN_MIN && text.n <= TOKEN_MAX;
+}
+
+static bool has_session(const struct req *r)
+{
+    return r->call.me != NULL && r->session.kind == SESSION_BROWSER;
+}
+
+struct str csrf_token_of(struct req *r, struct uuid session_id)
+{
+    char id[UUID_TEXT];
+    uint8_t mac[SHA256_SIZE];
+    uuid_format(session_id, id);
+    hmac_sha256(r->app->limits.secret_key, arena_printf(r->arena, "csrf %.*s", UUID_TEXT, id), mac);
+    return base64url_encode(r->arena, str_of_bytes(mac, sizeof(mac)));
+}
+
+struct str csrf_token(struct req *r)
+{
+    uint8_t bytes[TOKEN_BYTES];
+    if (has_session(r)) {
+        return csrf_token_of(r, r->session.id);
+    }
+    if (!is_token(r->csrf_cookie)) {
+        random_bytes(bytes, sizeof(bytes));
+        r->csrf_cookie = base64url_encode(r->arena, str_of_bytes(bytes, sizeof(bytes)));
+    }
+    return r->csrf_cookie;
+}
+
+/* ------- where it comes from ------- */
+
+/* Is the URL, or the origin, one of this origin? */
+static bool is_of(struct str url, struct str origin)
+{
+    return str_starts(url, origin) && (url.n == origin.n || url.p[origin.n] == '/');
+}
+
+/* PUBLIC_URL may have a path. */
+static struct str origin_of(struct str url)
+{
+    size_t slashes = 0;
+    for (size_t i = 0; i < url.n; i++) {
+        slashes += url.p[i] == '/' ? 1 : 0;
+        if (slashes == 3) {
+            return (struct str){url.p, i};
+        }
+    }
+    return url;
+}
+
+static bool is_ours(const struct req *r, struct str url)
+{
+    return is_of(url, r->own_origin) || is_of(url, origin_of(r->base_url));
+}
+
+static enum err refuse(struct req *r, struct str why)
+{
+    r->detail = arena_printf(r->arena, "CSRF Failed: %.*s", STR_ARG(why));
+    return ERR_CSRF;
+}
+
+enum err csrf_check_origin(struct req *r)
+{
+    if (r->origin.p == NULL || is_ours(r, r->origin)) {
+        return ERR_OK;
+    }
+    return refuse(r,
+                  arena_printf(r->arena,
+                               "Origin checking failed - %.*s does not match any trusted origins.",
+                               STR_ARG(r->origin)));
+}
+
+static enum err check_referer(struct req *r)
+{
+    bool is_secure = str_starts(r->own_origin, STR("https:"));
+    if (r->origin.p != NULL || (r->referer.p == NULL && !is_secure)) {
+        return ERR_OK;
+    }
+    if (r->referer.p == NULL) {
+        return refuse(r, STR("Referer checking failed - no Referer."));
+    }
+    return is_ours(r, r->referer)
+               ? ERR_OK
+               : refuse(r, arena_printf(
+                               r->arena,
+                               "Referer checking failed - %.*s does not match any trusted origins.",
+                               STR_ARG(r->referer)));
+}
+
+/* ------- the token ------- */
+
+struct str csrf_field(struct req *r)
+{
+    struct media_type type;
+    struct form form;
+    struct str problem;
+    media_type_parse(r->arena, r->content_type, &type);
+    bool is_form = form_is_urlencoded(&type) || form_is_multipart(&type);
+    if (!is_form || form_read(r->arena, &type, r->x->body, &form, &problem) != ERR_OK) {
+        return STR_NULL;
+    }
+    return query_get(&form.fields, STR("csrfmiddlewaretoken"));
+}
+
+static enum err check_token(struct req *r, struct str sent, const char *where)
+{
+    struct str expected = csrf_token(r);
+    if (sent.n == 0) {
+        return refuse(r, STR("CSRF token missing."));
+    }
+    if (sent.n != expected.n) {
+        return refuse(r, arena_printf(r->arena, "CSRF token from %s has incorrect length.", where));
+    }
+    return secret_eq(sent, expected)
+               ? ERR_OK
+               : refuse(r, arena_printf(r->arena, "CSRF token from %s incorrect.", where));
+}
+
+enum err csrf_check(struct req *r, struct str field)
+{
+    enum err e = csrf_check_origin(r);
+    if (e == ERR_OK) {
+        e = check_referer(r);
+    }
+    if (e == ERR_OK && r->csrf_cookie.n == 0) {
+        e = refuse(r, STR("CSRF cookie not set."));
+    }
+    if (e != ERR_OK) {
+        return e;
+    }
+    return r->csrf_header.n > 0 ? check_token(r, r->csrf_header, "the 'X-Csrftoken' HTTP header")
+                                : check_token(r, field, "POST");
+}
+
+/* ------- cookies ------- */
+
+struct str cookie_line(const struct req *r, const char *name, struct str value, int64_t age_s,
+                       bool secret)
+{
+    bool is_secure = str_starts(r->own_origin, STR("https:"));
+    return arena_printf(r->arena, "%s=%.*s; Max-Age=%lld; Path=/; SameSite=Lax%s%s", name,
+                        STR_ARG(value), (long long)age_s, secret ? "; HttpOnly" : "",
+                        is_secure ? "; Secure" : "");
+}
+
+void csrf_give_cookie(struct req *r)
+{
+    struct str before = r->csrf_cookie;
+    struct str token = csrf_token(r);
+    if (!str_eq(before, token)) {
+        r->set_cookies[1] = cookie_line(r, "csrftoken", token, YEAR_S, false);
+    }
+}
