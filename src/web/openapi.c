@@ -20,7 +20,7 @@ static void put_info(struct openapi_writer *w)
     json_field_open_object(o, "info");
     json_field_str(o, "title", STR("Confab"));
     json_field_str(o, "version", STR(CONFAB_VERSION));
-    json_field_str(o, "description", STR(description));
+    json_field_str(o, "description", str_of(description));
     json_field_raw(o, "license", STR("{\"name\":\"MIT\",\"identifier\":\"MIT\"}"));
     json_close_object(o);
 }

@@ -260,7 +260,7 @@ static void put_parameters(struct openapi_writer *w, const struct resource *reso
     for (size_t i = 0; i < route->query_count; i++) {
         put_field_parameter(w, &route->query[i], "query");
     }
-    if (strcmp(route->method, "GET") == 0) {
+    if (strcmp(route->method, "GET") == 0 && route->out != NULL) {
         put_format_parameter(w, route);
     }
     if (route->may_replay != NULL) {

@@ -20,7 +20,9 @@ void openapi_put_help(struct openapi_writer *w, const char *help, const char *al
         return;
     }
     buf_init(&text, INT32_MAX);
-    buf_str(&text, str_of(help));
+    if (help != NULL) {
+        buf_str(&text, str_of(help));
+    }
     while (rest.p != NULL) {
         buf_str(&text, str_of(before + (text.n == 0 ? 1 : 0)));
         buf_char(&text, '`');
