@@ -29,12 +29,12 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get("CONFAB_BUILD_ROOT", ROOT / "build"))
 LOGS = BUILD / "test-logs"
 FUZZ_SECONDS = int(os.environ.get("FUZZ_SECONDS", "6"))
-WORKERS = 2
+WORKERS = 3  # files at a time: much of a test is waiting
 MINUTE = 60
 
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "abort_on_error=0:detect_leaks=1:detect_stack_use_after_return=1:"
-                    "strict_string_checks=1",
+                    "strict_string_checks=1:quarantine_size_mb=32",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
     "TSAN_OPTIONS": "halt_on_error=0:second_deadlock_stack=1:suppressions=%s"
                     % (ROOT / "tests/tsan.supp"),
