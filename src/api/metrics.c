@@ -1,5 +1,7 @@
 /* Numbers for Prometheus (text format 0.0.4): admins, and the addresses of METRICS_ALLOW. No name
  * and no id of anybody is in them. */
+#include "api/metrics.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -150,6 +152,12 @@ static int64_t file_size(const char *path)
     return stat(path, &about) == 0 ? (int64_t)about.st_size : 0;
 }
 
+int64_t api_log_bytes(struct req *r)
+{
+    const char *path = r->app->conf->database_path;
+    return path == NULL ? 0 : file_size(arena_printf(r->arena, "%s-wal", path).p);
+}
+
 static void add_files(struct req *r, struct buf *out)
 {
     const char *path = r->app->conf->database_path;
@@ -159,13 +167,12 @@ static void add_files(struct req *r, struct buf *out)
     add_number(out, "confab_database_bytes", "gauge", "Size of the database file.",
                file_size(path));
     add_number(out, "confab_database_wal_bytes", "gauge", "Size of its write-ahead log.",
-               file_size(arena_printf(r->arena, "%s-wal", path).p));
+               api_log_bytes(r));
 }
 
 /* ------- the process ------- */
 
-/* 0: not to be told. */
-static int64_t resident_bytes(void)
+int64_t api_resident_bytes(void)
 {
     long long pages = 0;
     FILE *in = fopen("/proc/self/statm", "re");
@@ -179,7 +186,7 @@ static int64_t resident_bytes(void)
     return pages * sysconf(_SC_PAGESIZE);
 }
 
-static int64_t cpu_us(void)
+int64_t api_cpu_us(void)
 {
     struct rusage usage;
     if (getrusage(RUSAGE_SELF, &usage) != 0) {
@@ -196,8 +203,9 @@ static void add_process(struct buf *out, const struct app *app)
                 up_us > 0 ? up_us : 0); /* somebody may have set the clock back */
     add_seconds(out, "process_start_time_seconds", "gauge", "When it was started.",
                 app->metrics.started_us);
-    add_seconds(out, "process_cpu_seconds_total", "counter", "Processor time.", cpu_us());
-    add_number(out, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
+    add_seconds(out, "process_cpu_seconds_total", "counter", "Processor time.", api_cpu_us());
+    add_number(out, "process_resident_memory_bytes", "gauge", "Resident memory.",
+               api_resident_bytes());
 }
 
 /* ------- the route ------- */

@@ -1,5 +1,7 @@
 /* notifications/: what is unread in conversations that are not muted. Derived from read positions:
  * the id of a notification is that of its message, and it is gone once it is read. */
+#include "api/notifications.h"
+
 #include "api/json_message.h"
 #include "chat/notification.h"
 #include "serve/page.h"
@@ -61,7 +63,7 @@ static const struct shape_field page_fields[] = {
     {.name = "unread_count", .type = SHAPE_INT},
     {.name = "unread_conversations", .type = SHAPE_INT},
 };
-static const struct shape shape_page = {.name = "NotificationPage", FIELDS(page_fields)};
+const struct shape shape_notification_page = {.name = "NotificationPage", FIELDS(page_fields)};
 
 static const struct shape_field count_fields[] = {
     {.name = "count", .type = SHAPE_INT},
@@ -200,15 +202,10 @@ static enum err list_from(struct req *r, struct pager *p, const struct unread *i
     return e;
 }
 
-static enum err list_notifications(struct req *r)
+enum err api_answer_notifications(struct req *r, const struct unread *unread, size_t count)
 {
     struct pager p;
-    struct unread *unread = NULL;
-    size_t count = 0;
     enum err e = pager_init(&p, r, 'n', true);
-    if (e == ERR_OK) {
-        e = chat_notification_sources(&r->call, &unread, &count);
-    }
     if (e != ERR_OK) {
         return e;
     }
@@ -221,6 +218,14 @@ static enum err list_notifications(struct req *r)
         json_close_object(&r->out);
     }
     return e;
+}
+
+static enum err list_notifications(struct req *r)
+{
+    struct unread *unread = NULL;
+    size_t count = 0;
+    enum err e = chat_notification_sources(&r->call, &unread, &count);
+    return e == ERR_OK ? api_answer_notifications(r, unread, count) : e;
 }
 
 static enum err count_notifications(struct req *r)
@@ -299,7 +304,7 @@ const struct resource api_notification_list_resource = {
     .methods =
         {
             {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(list_query),
-             .handle = list_notifications, .out = &shape_page, .status = 200},
+             .handle = list_notifications, .out = &shape_notification_page, .status = 200},
         },
 };
 

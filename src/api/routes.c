@@ -66,6 +66,28 @@ extern const struct resource api_presence_resource;
 /* web/schema.c */
 extern const struct resource web_schema_resource;
 
+/* admin_*.c */
+extern const struct resource api_admin_stats_resource;
+extern const struct resource api_admin_user_list_resource;
+extern const struct resource api_admin_user_bulk_resource;
+extern const struct resource api_admin_user_resource;
+extern const struct resource api_admin_user_password_resource;
+extern const struct resource api_admin_user_session_list_resource;
+extern const struct resource api_admin_user_session_resource;
+extern const struct resource api_admin_conversation_list_resource;
+extern const struct resource api_admin_conversation_bulk_resource;
+extern const struct resource api_admin_conversation_resource;
+extern const struct resource api_admin_message_list_resource;
+extern const struct resource api_admin_message_bulk_resource;
+extern const struct resource api_admin_notification_list_resource;
+extern const struct resource api_admin_session_list_resource;
+extern const struct resource api_admin_session_resource;
+extern const struct resource api_admin_audit_resource;
+extern const struct resource api_admin_job_list_resource;
+extern const struct resource api_admin_job_retry_resource;
+extern const struct resource api_admin_setting_list_resource;
+extern const struct resource api_admin_check_list_resource;
+
 /* system.c, metrics.c */
 extern const struct resource api_root_resource;
 extern const struct resource api_health_resource;
@@ -130,6 +152,26 @@ const struct resource *const api_resources[] = {
     &api_ticket_resource,
     &api_typing_resource,
     &api_presence_resource,
+    &api_admin_stats_resource,
+    &api_admin_user_list_resource,
+    &api_admin_user_bulk_resource,
+    &api_admin_user_resource,
+    &api_admin_user_password_resource,
+    &api_admin_user_session_list_resource,
+    &api_admin_user_session_resource,
+    &api_admin_conversation_list_resource,
+    &api_admin_conversation_bulk_resource,
+    &api_admin_conversation_resource,
+    &api_admin_message_list_resource,
+    &api_admin_message_bulk_resource,
+    &api_admin_notification_list_resource,
+    &api_admin_session_list_resource,
+    &api_admin_session_resource,
+    &api_admin_audit_resource,
+    &api_admin_job_list_resource,
+    &api_admin_job_retry_resource,
+    &api_admin_setting_list_resource,
+    &api_admin_check_list_resource,
 };
 
 const size_t api_resource_count = COUNT_OF(api_resources);

@@ -1,4 +1,6 @@
 /* The list of users, one user, oneself, one's password. */
+#include "api/users.h"
+
 #include "api/auth.h"
 #include "api/json_user.h"
 #include "api/registration.h"
@@ -8,8 +10,6 @@
 #include "chat/login.h"
 #include "chat/name.h"
 #include "serve/page.h"
-
-enum { METADATA_BYTES_MAX = 4096 };
 
 /* --- the list ------------------------------------------------------------------------------ */
 
@@ -46,8 +46,7 @@ static void read_ordering(const struct req *r, enum user_order *order, bool *des
     }
 }
 
-/* *nobody: the filters leave nobody. */
-static enum err read_filters(struct req *r, struct user_filter *filter, bool *nobody)
+enum err api_read_user_filter(struct req *r, struct user_filter *filter, bool *nobody)
 {
     const struct value *search = req_filter(r, "search");
     const struct value *username = req_filter(r, "username");
@@ -119,7 +118,7 @@ static enum err list_users(struct req *r)
     read_ordering(r, &order, &descending);
     enum err e = pager_init(&p, r, order == USERS_BY_USERNAME ? 'u' : 'c', descending);
     if (e == ERR_OK) {
-        e = read_filters(r, &filter, &nobody);
+        e = api_read_user_filter(r, &filter, &nobody);
     }
     if (e == ERR_OK && pager_needs_count(&p)) {
         e = count_users(r, &p, &filter, nobody);
@@ -155,13 +154,13 @@ const struct resource api_user_search_resource = {
 
 /* --- one user ------------------------------------------------------------------------------ */
 
-static const struct field save_input[] = {
+const struct field api_user_save_input[USER_SAVE_FIELDS] = {
     {.name = "email", .type = FIELD_EMAIL, .required = true, .max = EMAIL_LENGTH_MAX},
     {.name = "username", .type = FIELD_TEXT, .max = USERNAME_LENGTH_MAX},
     {.name = "first_name", .type = FIELD_TEXT, .blank = true, .max = NAME_LENGTH_MAX},
     {.name = "last_name", .type = FIELD_TEXT, .blank = true, .max = NAME_LENGTH_MAX},
     {.name = "phone_number", .type = FIELD_TEXT, .blank = true, .max = PHONE_LENGTH_MAX},
-    {.name = "metadata", .type = FIELD_OBJECT, .max = METADATA_BYTES_MAX},
+    {.name = "metadata", .type = FIELD_OBJECT, .max = USER_METADATA_BYTES_MAX},
     {.name = "role",
      .type = FIELD_CHOICE,
      .choices = ROLE_CHOICES,
@@ -175,7 +174,7 @@ static const struct field save_input[] = {
 };
 
 /* users/{id}/, or oneself where the path names nobody. */
-static enum err find_user(struct req *r)
+enum err api_find_user(struct req *r)
 {
     struct user *user = ARENA_NEW(r->arena, struct user);
     bool found;
@@ -187,7 +186,7 @@ static enum err find_user(struct req *r)
 
 static enum err find_changeable(struct req *r)
 {
-    enum err e = find_user(r);
+    enum err e = api_find_user(r);
     return e == ERR_OK ? chat_account_may_change(&r->call, r->object) : e;
 }
 
@@ -217,8 +216,7 @@ static struct user changed_user(const struct req *r)
     return changed;
 }
 
-/* Finds him, and says what the table of fields cannot know. */
-static enum err find_and_check(struct req *r)
+enum err api_find_changed_user(struct req *r)
 {
     enum err e = find_changeable(r);
     if (e != ERR_OK || r->body_error != ERR_OK) {
@@ -238,36 +236,42 @@ static enum err show_user(struct req *r)
     return ERR_OK;
 }
 
+enum err api_save_user(struct req *r, struct user *changed)
+{
+    *changed = changed_user(r);
+    return chat_account_update(&r->call, r->object, changed);
+}
+
 static enum err save_user(struct req *r)
 {
-    struct user changed = changed_user(r);
-    enum err e = chat_account_update(&r->call, r->object, &changed);
+    struct user changed;
+    enum err e = api_save_user(r, &changed);
     if (e == ERR_OK) {
         api_write_user(r, &changed);
     }
     return e;
 }
 
-static enum err delete_user(struct req *r)
+enum err api_delete_user(struct req *r)
 {
     return chat_account_delete(&r->call, r->object);
 }
 
 #define SHOW_ROUTE                                                                                 \
     {                                                                                              \
-        .method = "GET", .access = ACCESS_USER, .db = ROUTE_READ, .object = find_user,             \
+        .method = "GET", .access = ACCESS_USER, .db = ROUTE_READ, .object = api_find_user,         \
         .handle = show_user, .out = &shape_user, .status = 200                                     \
     }
 #define SAVE_ROUTE(name)                                                                           \
     {                                                                                              \
-        .method = name, .access = ACCESS_USER, .db = ROUTE_WRITE, .input = FIELDS(save_input),     \
-        .object = find_and_check, .fails = FAILS(ERR_LAST_ADMIN), .handle = save_user,             \
-        .out = &shape_user, .status = 200                                                          \
+        .method = name, .access = ACCESS_USER, .db = ROUTE_WRITE,                                  \
+        .input = FIELDS(api_user_save_input), .object = api_find_changed_user,                     \
+        .fails = FAILS(ERR_LAST_ADMIN), .handle = save_user, .out = &shape_user, .status = 200     \
     }
 #define DELETE_ROUTE                                                                               \
     {                                                                                              \
         .method = "DELETE", .access = ACCESS_USER, .db = ROUTE_WRITE, .object = find_changeable,   \
-        .fails = FAILS(ERR_LAST_ADMIN), .handle = delete_user, .status = 204                       \
+        .fails = FAILS(ERR_LAST_ADMIN), .handle = api_delete_user, .status = 204                   \
     }
 
 const struct resource api_user_resource = {

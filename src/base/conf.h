@@ -100,6 +100,7 @@ struct conf {
     bool debug;
     const char *log_level; /* "debug", "info", "warning" or "error" */
     bool access_log;
+    int64_t export_rows;
     const char *metrics_allow; /* list of addresses and networks */
     const char *env_file;      /* "": .env where there is one */
 
@@ -126,6 +127,21 @@ const char *conf_source(const struct conf *conf, const char *name);
 void conf_print_help(FILE *out);
 /* The tables of docs/configuration.md. */
 void conf_print_markdown(FILE *out);
+/* One setting in force, for people. */
+struct conf_entry {
+    const char *name;
+    const char *group;  /* "Real time" */
+    struct str value;   /* of a secret only whether it is set; of an address without its password */
+    const char *initial;
+    const char *source; /* as conf_source() has it */
+    const char *help;
+    struct str allowed; /* "a whole number from 0 to 65535" */
+    bool is_secret;
+};
+
+size_t conf_count(void);
+/* The i-th of the table; text in `a` or for ever. */
+void conf_entry_get(const struct conf *conf, size_t i, struct arena *a, struct conf_entry *out);
 /* NAME=value and its source, a line each; of a secret only whether it is set. */
 void conf_print_values(const struct conf *conf, FILE *out);
 

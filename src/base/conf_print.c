@@ -115,29 +115,59 @@ void conf_print_markdown(FILE *out)
     buf_fini(&b);
 }
 
-void conf_print_values(const struct conf *conf, FILE *out)
+size_t conf_count(void)
+{
+    return conf_table_count;
+}
+
+/* The value as people may see it. */
+static struct str shown_value(const struct conf *conf, const struct conf_setting *setting,
+                              struct arena *a)
 {
     struct buf b;
     buf_init(&b, TEXT_MAX);
-    for (size_t i = 0; i < conf_table_count; i++) {
-        const struct conf_setting *setting = &conf_table[i];
-        struct buf value;
-        buf_init(&value, TEXT_MAX);
-        conf_value_text(conf, setting, &value);
-        buf_printf(&b, "%s=", setting->name);
-        if (setting->is_secret) {
-            buf_str(&b, value.n > 0 ? STR("(set)") : STR("(not set)"));
-        } else if (setting->is_url && conf_has_login(buf_view(&value))) {
-            struct arena a;
-            arena_init(&a);
-            buf_str(&b, conf_without_password(&a, buf_view(&value)));
-            arena_fini(&a);
-        } else {
-            buf_str(&b, buf_view(&value));
-        }
-        buf_printf(&b, "  # %s\n", conf->sources[i]);
-        print_buf(&b, out);
-        buf_fini(&value);
-    }
+    conf_value_text(conf, setting, &b);
+    struct str value = arena_copy(a, buf_view(&b));
     buf_fini(&b);
+    if (setting->is_secret) {
+        return value.n > 0 ? STR("(set)") : STR("(not set)");
+    }
+    return setting->is_url && conf_has_login(value) ? conf_without_password(a, value) : value;
+}
+
+static struct str allowed_values(const struct conf_setting *setting, struct arena *a)
+{
+    struct buf b;
+    buf_init(&b, TEXT_MAX);
+    conf_describe(setting, &b);
+    struct str text = arena_copy(a, buf_view(&b));
+    buf_fini(&b);
+    return text;
+}
+
+void conf_entry_get(const struct conf *conf, size_t i, struct arena *a, struct conf_entry *out)
+{
+    const struct conf_setting *setting = &conf_table[i];
+    *out = (struct conf_entry){
+        .name = setting->name,
+        .group = conf_group_titles[setting->group],
+        .value = shown_value(conf, setting, a),
+        .initial = setting->initial,
+        .source = conf->sources[i],
+        .help = setting->help,
+        .allowed = allowed_values(setting, a),
+        .is_secret = setting->is_secret,
+    };
+}
+
+void conf_print_values(const struct conf *conf, FILE *out)
+{
+    struct arena a;
+    arena_init(&a);
+    for (size_t i = 0; i < conf_table_count; i++) {
+        struct conf_entry entry;
+        conf_entry_get(conf, i, &a, &entry);
+        fprintf(out, "%s=%.*s  # %s\n", entry.name, STR_ARG(entry.value), entry.source);
+    }
+    arena_fini(&a);
 }

@@ -191,6 +191,8 @@ const struct conf_setting conf_table[] = {
      .initial = "info", .help = "Least important kind of log line that is written"},
     {"ACCESS_LOG", CONF_OPERATION, BOOL(access_log), .initial = "false",
      .help = "Write a log line for each request"},
+    {"EXPORT_ROWS", CONF_OPERATION, NUMBER(export_rows, 1, 10000000), .initial = "100000",
+     .help = "Rows of a list that an admin may fetch as one file"},
     {"METRICS_ALLOW", CONF_OPERATION, LIST(metrics_allow, conf_network_problem), .initial = "",
      .help = "Addresses that may read /metrics without being an admin",
      .advice = "Name addresses or networks, such as 127.0.0.1,10.0.0.0/8."},

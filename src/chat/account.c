@@ -24,6 +24,8 @@ enum {
     ERASED_AT_ONCE = 100,
     LEFT_AT_ONCE = 500,
     DEMOTED_AT_ONCE = 500,
+    ERASED_SHORTLY = 5,
+    LEFT_SHORTLY = 5,
 };
 
 static bool is_me(const struct call *c, const struct user *user)
@@ -445,7 +447,7 @@ static enum err empty_row(struct call *c, const struct user *user)
 }
 
 /* The first messages at once, which is all of them for most people; the rest in the background. */
-static enum err begin_erasure(struct call *c, const struct user *user, bool has_left)
+static enum err begin_erasure(struct call *c, const struct user *user, bool has_left, int64_t most)
 {
     const struct erasure erasure = {ERASE_USER, user->id};
     struct list_key at = {.n = INT64_MIN};
@@ -454,27 +456,29 @@ static enum err begin_erasure(struct call *c, const struct user *user, bool has_
     if (e != ERR_OK || !has_left) {
         return e;
     }
-    return store_erasure_step(c->db, c->arena, c->now_us, &erasure, ERASED_AT_ONCE, &at, &over);
+    return store_erasure_step(c->db, c->arena, c->now_us, &erasure, most, &at, &over);
 }
 
-static enum err end_everything(struct call *c, const struct user *user)
+static enum err end_everything(struct call *c, const struct user *user, int64_t leave,
+                               int64_t erase)
 {
     bool has_left = false;
-    enum err e = chat_participant_leave_some(c, user->id, LEFT_AT_ONCE, &has_left);
+    enum err e = chat_participant_leave_some(c, user->id, leave, &has_left);
     if (e == ERR_OK) {
         e = store_session_revoke_others(c->db, user->id, (struct uuid){{0}}, c->now_us);
     }
-    return e == ERR_OK ? begin_erasure(c, user, has_left) : e;
+    return e == ERR_OK ? begin_erasure(c, user, has_left, erase) : e;
 }
 
-enum err chat_account_delete(struct call *c, const struct user *user)
+static enum err delete_account(struct call *c, const struct user *user, int64_t leave,
+                               int64_t erase)
 {
     enum err e = store_hold_all(c->db);
     if (e == ERR_OK) {
         e = check_last_admin(c, user);
     }
     if (e == ERR_OK) {
-        e = end_everything(c, user);
+        e = end_everything(c, user, leave, erase);
     }
     if (e == ERR_OK) {
         e = empty_row(c, user);
@@ -483,4 +487,14 @@ enum err chat_account_delete(struct call *c, const struct user *user)
         e = store_tally_add(c->db, TALLY_USERS, -1);
     }
     return e == ERR_OK ? audit(c, user, "user.delete", STR("{}")) : e;
+}
+
+enum err chat_account_delete(struct call *c, const struct user *user)
+{
+    return delete_account(c, user, LEFT_AT_ONCE, ERASED_AT_ONCE);
+}
+
+enum err chat_account_delete_shortly(struct call *c, const struct user *user)
+{
+    return delete_account(c, user, LEFT_SHORTLY, ERASED_SHORTLY);
 }

@@ -61,3 +61,6 @@ enum err chat_account_demote_step(struct call *c, struct uuid user_id, int64_t m
 /* Hides the account at once, ends its sessions and memberships, passes its conversations on; what
  * it wrote is wiped, at once if it is little, else in the background. ERR_LAST_ADMIN. */
 enum err chat_account_delete(struct call *c, const struct user *user) CHECKED;
+/* The same for one of many in a request: hidden at once too, but what he was in and wrote is left to the
+ * background. */
+enum err chat_account_delete_shortly(struct call *c, const struct user *user) CHECKED;

@@ -133,8 +133,8 @@ enum err chat_password_change_check(struct call *c, struct str old_password,
     return ERR_OK;
 }
 
-static enum err set_password(struct call *c, struct uuid user_id, struct str password_hash,
-                             struct uuid keep_session)
+enum err chat_password_set(struct call *c, struct uuid user_id, struct str password_hash,
+                           struct uuid keep_session)
 {
     enum err e = store_user_set_password(c->db, user_id, password_hash);
     if (e == ERR_OK) {
@@ -151,10 +151,5 @@ enum err chat_password_change(struct call *c, const struct password_change *chan
         problems_add(c->problems, "old_password", WRONG_OLD_PASSWORD);
         e = ERR_INVALID;
     }
-    return e == ERR_OK ? set_password(c, c->me->id, change->new_hash, c->session_id) : e;
-}
-
-enum err chat_password_set(struct call *c, struct uuid user_id, struct str password_hash)
-{
-    return set_password(c, user_id, password_hash, (struct uuid){{0}});
+    return e == ERR_OK ? chat_password_set(c, c->me->id, change->new_hash, c->session_id) : e;
 }

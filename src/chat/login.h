@@ -38,5 +38,6 @@ enum err chat_password_change_check(struct call *c, struct str old_password,
  * password has changed since. */
 enum err chat_password_change(struct call *c, const struct password_change *change) CHECKED;
 
-/* For the command line: all sessions end. */
-enum err chat_password_set(struct call *c, struct uuid user_id, struct str password_hash) CHECKED;
+/* For those who may set another's: all of his sessions end but `keep_session`. */
+enum err chat_password_set(struct call *c, struct uuid user_id, struct str password_hash,
+                           struct uuid keep_session) CHECKED;

@@ -51,7 +51,7 @@ static enum err store(struct cli_call *c, const struct user *user, struct str pa
         return e;
     }
     call->now_us = clock_now_us(); /* a person may have taken his time */
-    e = chat_password_set(call, user->id, hash);
+    e = chat_password_set(call, user->id, hash, (struct uuid){{0}});
     if (e == ERR_OK) {
         return db_commit(call->db);
     }

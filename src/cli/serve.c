@@ -412,6 +412,7 @@ int cli_serve(struct cli *cli)
     app.openapi = openapi_new(cli->conf);
     app.sync = sync_new();
     random_bytes(&app.seed, sizeof(app.seed));
+    app.node_id = random_uuid_v7();
     struct jobs *jobs = NULL;
     if (start(cli, &app, &problem) == ERR_OK) {
         jobs = jobs_start(&app);

@@ -458,6 +458,9 @@ const struct db_driver db_mariadb = {
                           [X_TEXT] = "CHAR",
                           [X_SERVER] = server_identity,
                           [X_SINCE] = server_start,
+                          [X_SIZE] =
+                              "(SELECT CAST(coalesce(sum(data_length + index_length), 0) AS SIGNED)"
+                              " FROM information_schema.tables WHERE table_schema = DATABASE())",
                           [T_SHARDS] = "8",
                           [X_COLUMNS] =
                               "(SELECT column_name AS name FROM information_schema.columns"

@@ -960,6 +960,7 @@ const struct db_driver db_postgres = {
                               "(SELECT system_identifier::text FROM pg_control_system())"
                               " || ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)",
                           [X_SINCE] = "pg_postmaster_start_time()::text",
+                          [X_SIZE] = "pg_database_size(current_database())",
                           [T_SHARDS] = "8"},
                 .parameter = "$"},
     .hold = postgres_hold,

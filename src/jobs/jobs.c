@@ -12,6 +12,7 @@
 #include "store/demotion.h"
 #include "store/erasure.h"
 #include "store/idempotency.h"
+#include "store/job.h"
 #include "store/ticket.h"
 
 /* A piece of 500 messages takes the writer some milliseconds; then others have their turn. */
@@ -35,6 +36,8 @@ struct piece {
     struct jobs *jobs;
     struct arena arena;
     enum err (*run)(struct piece *piece, struct db *db);
+    enum err (*note)(struct piece *piece, struct db *db); /* stores `failure`; NULL: nowhere */
+    enum err failure;
     bool done; /* under jobs->lock */
     enum err result;
 
@@ -116,8 +119,21 @@ static enum err do_piece(struct piece *piece)
     return piece->result;
 }
 
+/* Says in the database why it was put off, if that can be written at all. */
+static void note_failure(struct piece *piece, enum err failure)
+{
+    piece->failure = failure;
+    if (piece->note == NULL || !wait(piece->jobs, 0)) {
+        return;
+    }
+    piece->run = piece->note;
+    if (do_piece(piece) != ERR_OK) {
+        log_warning("the failure of background work is not noted code=%s", err_code(failure));
+    }
+}
+
 /* Piece after piece until there are no more. What fails is tried again the next time. */
-static void do_pieces(struct jobs *jobs, struct piece *piece, const char *what)
+static enum err do_pieces(struct jobs *jobs, struct piece *piece, const char *what)
 {
     enum err e = ERR_OK;
     piece->jobs = jobs;
@@ -127,8 +143,10 @@ static void do_pieces(struct jobs *jobs, struct piece *piece, const char *what)
     } while (e == ERR_OK && piece->more && wait(jobs, PAUSE_MS));
     if (e != ERR_OK) {
         log_warning("background work put off what=%s code=%s", what, err_code(e));
+        note_failure(piece, e);
     }
     arena_fini(&piece->arena);
+    return e;
 }
 
 /* --- what there is to do -------------------------------------------------------------------- */
@@ -157,6 +175,11 @@ static enum err erase_piece(struct piece *piece, struct db *db)
     return e;
 }
 
+static enum err note_erasure(struct piece *piece, struct db *db)
+{
+    return store_erasure_failed(db, &piece->erasure, piece->failure, clock_now_us());
+}
+
 static bool find_erasure(struct jobs *jobs, struct erasure *out)
 {
     struct db *db;
@@ -172,12 +195,11 @@ static bool find_erasure(struct jobs *jobs, struct erasure *out)
 /* One request; true if it is done, and there may be another. */
 static bool erase_one(struct jobs *jobs)
 {
-    struct piece piece = {.run = erase_piece, .at = {.n = INT64_MIN}};
+    struct piece piece = {.run = erase_piece, .note = note_erasure, .at = {.n = INT64_MIN}};
     if (!find_erasure(jobs, &piece.erasure)) {
         return false;
     }
-    do_pieces(jobs, &piece, "erasure");
-    return piece.result == ERR_OK && !piece.more;
+    return do_pieces(jobs, &piece, "erasure") == ERR_OK && !piece.more;
 }
 
 /* An ended session is still worth an answer of its own for a while. */
@@ -202,6 +224,11 @@ static enum err demote_piece(struct piece *piece, struct db *db)
     return e;
 }
 
+static enum err note_demotion(struct piece *piece, struct db *db)
+{
+    return store_demotion_failed(db, piece->user_id, piece->failure, clock_now_us());
+}
+
 static bool find_demotion(struct jobs *jobs, struct uuid *user_id)
 {
     struct db *db;
@@ -216,12 +243,11 @@ static bool find_demotion(struct jobs *jobs, struct uuid *user_id)
 
 static bool demote_one(struct jobs *jobs)
 {
-    struct piece piece = {.run = demote_piece};
+    struct piece piece = {.run = demote_piece, .note = note_demotion};
     if (!find_demotion(jobs, &piece.user_id)) {
         return false;
     }
-    do_pieces(jobs, &piece, "demotion");
-    return piece.result == ERR_OK && !piece.more;
+    return do_pieces(jobs, &piece, "demotion") == ERR_OK && !piece.more;
 }
 
 static enum err purge_piece(struct piece *piece, struct db *db)
@@ -273,7 +299,7 @@ static void *jobs_main(void *arg)
         }
         if (is_purge_due(jobs)) {
             struct piece piece = {.run = purge_piece};
-            do_pieces(jobs, &piece, "purge");
+            (void)do_pieces(jobs, &piece, "purge");
         }
     } while (wait(jobs, LOOK_MS));
     return NULL;

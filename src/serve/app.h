@@ -38,6 +38,7 @@ struct app {
     struct throttle *throttle;
     struct openapi *openapi; /* what GET /api/schema/ answers */
     struct app_metrics metrics;
+    struct uuid node_id; /* of this process, new at each start */
     uint64_t seed; /* random: for hashes of what clients choose */
     atomic_bool stopping;
 };

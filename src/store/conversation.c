@@ -136,7 +136,8 @@ enum err store_conversation_delete(struct db *db, const struct conversation *c)
 enum {
     ARG_FILTERS = 1,
     ARG_WORDS = 7,
-    ARG_WINDOW = ARG_WORDS + CONVERSATION_WORDS_MAX,
+    ARG_CLOSED = ARG_WORDS + CONVERSATION_WORDS_MAX,
+    ARG_WINDOW,
     ARG_COUNT_MAX = ARG_WINDOW + 4
 };
 
@@ -152,6 +153,7 @@ static void filter_args(const struct conversation_filter *f, struct db_val args[
     for (size_t i = 0; i < CONVERSATION_WORDS_MAX; i++) {
         args[ARG_WORDS + i] = f->words[i];
     }
+    args[ARG_CLOSED] = f->closed;
 }
 
 bool store_conversation_is_filtered(const struct conversation_filter *filter)

@@ -50,6 +50,7 @@ struct conversation_filter {
     struct db_val created_from;                  /* time */
     struct db_val created_to;                    /* time, inclusive */
     struct db_val words[CONVERSATION_WORDS_MAX]; /* text, folded: parts of title or names */
+    struct db_val closed;                        /* bool */
 };
 
 bool store_conversation_is_filtered(const struct conversation_filter *filter);

@@ -82,7 +82,7 @@ static enum err bury(struct db *db, int64_t now_us, const struct sent *m, bool *
 }
 
 static enum err erase_sent(struct db *db, struct arena *a, int64_t now_us, struct uuid user_id,
-                           int64_t most, struct list_key *at, bool *over)
+                           int64_t most, struct list_key *at, bool *over, int64_t *done)
 {
     struct sent *list = ARENA_ARRAY(a, struct sent, (size_t)most);
     int64_t count = 0;
@@ -100,6 +100,7 @@ static enum err erase_sent(struct db *db, struct arena *a, int64_t now_us, struc
         *at = (struct list_key){list[i].sent_at, list[i].id};
     }
     *over = count < most;
+    *done = removed;
     return e == ERR_OK && removed > 0 ? store_tally_add(db, TALLY_MESSAGES, -removed) : e;
 }
 
@@ -170,10 +171,21 @@ enum err store_erasure_step(struct db *db, struct arena *a, int64_t now_us,
                             const struct erasure *erasure, int64_t most, struct list_key *at,
                             bool *over)
 {
-    enum err e = erasure->kind == ERASE_USER
-                     ? erase_sent(db, a, now_us, erasure->id, most, at, over)
-                     : erase_range(db, now_us, erasure->id, most, at, over);
-    return e == ERR_OK && *over ? end(db, erasure) : e;
+    bool of_user = erasure->kind == ERASE_USER;
+    int64_t done = 0;
+    enum err e = of_user ? erase_sent(db, a, now_us, erasure->id, most, at, over, &done)
+                         : erase_range(db, now_us, erasure->id, most, at, over);
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (*over) {
+        return end(db, erasure);
+    }
+    /* A conversation is gone through anew after a restart: its place is told, not a sum. */
+    return db_exec(db, Q_ERASURE_DONE,
+                   ARGS(V_TEXT(str_of(kinds[erasure->kind])), V_UUID(erasure->id),
+                        V_INT(of_user ? done : at->n), V_BOOL(!of_user)),
+                   NULL);
 }
 
 /* --- what is over -------------------------------------------------------------------------- */

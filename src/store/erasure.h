@@ -12,7 +12,7 @@ struct erasure {
     struct uuid id;
 };
 
-/* The one that was asked for first. */
+/* The one that was asked for first; one that failed gives way to others (store/job.h). */
 enum err store_erasure_next(struct db *db, struct erasure *out, bool *found) CHECKED;
 
 /* Wipes at most `most` messages behind *at, which begins as {INT64_MIN} and moves on. *over: there

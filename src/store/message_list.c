@@ -5,7 +5,7 @@
 #include "store/system.h"
 
 /* The ways to go through the rows (queries_message.def). */
-enum form { FORM_INSIDE, FORM_EVERY, FORM_SENDER, FORM_MINE };
+enum form { FORM_INSIDE, FORM_EVERY, FORM_SENDER, FORM_MINE, FORM_ALL, FORM_ALL_SENDER };
 
 static const struct {
     int ascending;
@@ -16,6 +16,9 @@ static const struct {
     [FORM_EVERY] = {Q_MESSAGE_EVERY_ASC, Q_MESSAGE_EVERY_DESC, Q_MESSAGE_EVERY_COUNT},
     [FORM_SENDER] = {Q_MESSAGE_SENDER_ASC, Q_MESSAGE_SENDER_DESC, Q_MESSAGE_SENDER_COUNT},
     [FORM_MINE] = {Q_MESSAGE_MINE_ASC, Q_MESSAGE_MINE_DESC, Q_MESSAGE_MINE_COUNT},
+    [FORM_ALL] = {Q_MESSAGE_ALL_ASC, Q_MESSAGE_ALL_DESC, Q_MESSAGE_ALL_COUNT},
+    [FORM_ALL_SENDER] = {Q_MESSAGE_ALL_SENDER_ASC, Q_MESSAGE_ALL_SENDER_DESC,
+                         Q_MESSAGE_ALL_SENDER_COUNT},
 };
 
 enum {
@@ -75,6 +78,27 @@ static enum err find_time_floor(struct db *db, struct message_plan *plan)
     return e;
 }
 
+/* Nobody counts tombstones: where they are listed too the list has no kept count. */
+static enum err plan_all(struct db *db, struct message_plan *plan)
+{
+    const struct message_filter *f = plan->filter;
+    bool by_sender = f->sender.type != DB_NULL;
+    int64_t floor = 0;
+    enum err e = store_tally_get(db, TALLY_MESSAGES, &plan->visible);
+    plan->form = by_sender ? FORM_ALL_SENDER : FORM_ALL;
+    plan->is_plain = plan->is_plain && !f->deleted;
+    if (e != ERR_OK || !has_text(f)) {
+        return e;
+    }
+    e = by_sender
+            ? db_get_int(db, Q_MESSAGE_SENDER_FLOOR, ARGS(f->sender, V_INT(MESSAGE_SCAN_MAX - 1)),
+                         &floor, &plan->truncated)
+            : db_get_int(db, Q_MESSAGE_ALL_FLOOR, ARGS(V_INT(MESSAGE_SCAN_MAX - 1)), &floor,
+                         &plan->truncated);
+    plan->time_floor = plan->truncated ? floor : plan->time_floor;
+    return e;
+}
+
 enum err store_message_plan(struct db *db, const struct message_filter *filter,
                             struct message_plan *out)
 {
@@ -87,6 +111,9 @@ enum err store_message_plan(struct db *db, const struct message_filter *filter,
     if (filter->conversation != NULL) {
         plan_inside(out);
         return ERR_OK;
+    }
+    if (filter->all) {
+        return plan_all(db, out);
     }
     enum err e = count_visible(db, filter, &out->visible);
     if (e != ERR_OK) {

@@ -24,6 +24,7 @@ struct message_filter {
     /* In this conversation, which the reader may see; sort key: (seq, zero). NULL: in all that the
      * reader is in now; sort key: (sent_at, id). */
     const struct conversation *conversation;
+    bool all;                                   /* in all conversations there are, likewise */
     bool nothing;                               /* no message can match */
     bool deleted;                               /* tombstones too */
     bool unread;                                /* of others, behind the reader's read position */

@@ -4,6 +4,7 @@
 
 static const char *const texts[] = {
 #define QUERY(name, sql) [Q_##name] = sql,
+#include "store/queries_admin.def"
 #include "store/queries_conversation.def"
 #include "store/queries_message.def"
 #include "store/queries_notification.def"
@@ -15,6 +16,7 @@ static const char *const texts[] = {
 
 static const char *const names[] = {
 #define QUERY(name, sql) [Q_##name] = #name,
+#include "store/queries_admin.def"
 #include "store/queries_conversation.def"
 #include "store/queries_message.def"
 #include "store/queries_notification.def"

@@ -6,6 +6,7 @@
 
 enum store_query {
 #define QUERY(name, sql) Q_##name,
+#include "store/queries_admin.def"
 #include "store/queries_conversation.def"
 #include "store/queries_message.def"
 #include "store/queries_notification.def"

@@ -142,3 +142,49 @@ enum err store_session_count(struct db *db, struct uuid user_id, int64_t now_us,
 {
     return db_get_int(db, Q_SESSION_COUNT, ARGS(V_UUID(user_id), V_TIME(now_us)), out, NULL);
 }
+
+/* --- everybody's --------------------------------------------------------------------------- */
+
+static const struct {
+    int list[2]; /* descending */
+    int count;
+} device_ways[] = {
+    {{Q_DEVICES_ALL, Q_DEVICES_ALL_DOWN}, Q_DEVICES_ALL_COUNT},
+    {{Q_DEVICES_USER, Q_DEVICES_USER_DOWN}, Q_DEVICES_USER_COUNT},
+    {{Q_DEVICES_KIND, Q_DEVICES_KIND_DOWN}, Q_DEVICES_KIND_COUNT},
+};
+
+static size_t device_way(const struct device_filter *f)
+{
+    if (f->user.type != DB_NULL) {
+        return 1;
+    }
+    return f->kind.type != DB_NULL ? 2 : 0;
+}
+
+enum err store_device_list(struct db *db, struct arena *a, const struct device_filter *filter,
+                           int64_t now_us, const struct window *window, struct device_row **rows,
+                           size_t *count)
+{
+    struct db_rows found;
+    *rows = ARENA_ARRAY(a, struct device_row, (size_t)window->limit + 1);
+    *count = 0;
+    enum err e =
+        db_query(db, device_ways[device_way(filter)].list[window->descending],
+                 ARGS(filter->user, filter->kind, V_TIME(now_us), V_TIME(window->after.n),
+                      V_UUID(window->after.id), V_INT(window->limit), V_INT(window->offset)),
+                 &found);
+    while (e == ERR_OK && *count < (size_t)window->limit && db_next(&found)) {
+        struct device_row *row = &(*rows)[(*count)++];
+        read_session(&found, a, &row->session);
+        store_read_user(&found, SESSION_COLUMN_COUNT, a, &row->user);
+    }
+    return db_end(&found, e);
+}
+
+enum err store_device_count(struct db *db, const struct device_filter *filter, int64_t now_us,
+                            int64_t most, int64_t *out)
+{
+    return db_get_int(db, device_ways[device_way(filter)].count,
+                      ARGS(filter->user, filter->kind, V_TIME(now_us), V_INT(most)), out, NULL);
+}

@@ -31,3 +31,23 @@ enum err store_session_list(struct db *db, struct arena *a, struct uuid user_id,
     CHECKED;
 enum err store_session_count(struct db *db, struct uuid user_id, int64_t now_us, int64_t *out)
     CHECKED;
+
+/* A session and whose it is. */
+struct device_row {
+    struct session session;
+    struct user user;
+};
+
+/* Values that are V_NULL (all zero) filter nothing. */
+struct device_filter {
+    struct db_val user; /* uuid */
+    struct db_val kind; /* text: session_kind_names */
+};
+
+/* Everybody's of which something is still accepted; sort key: created_at, id. */
+enum err store_device_list(struct db *db, struct arena *a, const struct device_filter *filter,
+                           int64_t now_us, const struct window *window, struct device_row **rows,
+                           size_t *count) CHECKED;
+/* Counts no further than `most`. */
+enum err store_device_count(struct db *db, const struct device_filter *filter, int64_t now_us,
+                            int64_t most, int64_t *out) CHECKED;

@@ -63,9 +63,14 @@ COLUMNS(idempotency) = {
     {"answer", DB_TEXT},  {"created_at", DB_TIME}, {"object_id", DB_UUID},
 };
 
-COLUMNS(erasure) = {{"kind", DB_TEXT}, {"id", DB_UUID}, {"requested_at", DB_TIME}};
+COLUMNS(erasure) = {
+    {"kind", DB_TEXT}, {"id", DB_UUID},    {"requested_at", DB_TIME},
+    {"done", DB_INT},  {"error", DB_TEXT}, {"failed_at", DB_TIME},
+};
 
-COLUMNS(demotion) = {{"user_id", DB_UUID}, {"requested_at", DB_TIME}};
+COLUMNS(demotion) = {
+    {"user_id", DB_UUID}, {"requested_at", DB_TIME}, {"error", DB_TEXT}, {"failed_at", DB_TIME},
+};
 
 COLUMNS(audit) = {
     {"id", DB_UUID},     {"at", DB_TIME},        {"actor_id", DB_UUID},

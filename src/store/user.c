@@ -159,30 +159,31 @@ enum err store_user_add_words(struct db *db, struct uuid id, const struct str *w
 
 /* --- the list ------------------------------------------------------------------------------ */
 
-enum way_in { BY_ALL, BY_ROLE, BY_ONE, BY_WORD };
+enum way_in { BY_ALL, BY_ROLE, BY_ONE, BY_WORD, BY_INACTIVE, BY_MADE, BY_SEEN };
 
 static const struct {
-    int list[2][2]; /* enum user_order, descending */
+    int list[4][2]; /* enum user_order, descending */
     int count;
 } queries[] = {
 #define WAY_IN(name)                                                                               \
     {                                                                                              \
         {{Q_USERS_##name##_CREATED, Q_USERS_##name##_CREATED_DOWN},                                \
-         {Q_USERS_##name##_NAME, Q_USERS_##name##_NAME_DOWN}},                                     \
+         {Q_USERS_##name##_NAME, Q_USERS_##name##_NAME_DOWN},                                      \
+         {Q_USERS_##name##_EMAIL, Q_USERS_##name##_EMAIL_DOWN},                                    \
+         {Q_USERS_##name##_SEEN, Q_USERS_##name##_SEEN_DOWN}},                                     \
             Q_USERS_##name##_COUNT                                                                 \
     }
-    [BY_ALL] = WAY_IN(ALL),
-    [BY_ROLE] = WAY_IN(ROLE),
-    [BY_ONE] = WAY_IN(ONE),
-    [BY_WORD] = WAY_IN(WORD),
+    [BY_ALL] = WAY_IN(ALL),   [BY_ROLE] = WAY_IN(ROLE),         [BY_ONE] = WAY_IN(ONE),
+    [BY_WORD] = WAY_IN(WORD), [BY_INACTIVE] = WAY_IN(INACTIVE), [BY_MADE] = WAY_IN(MADE),
+    [BY_SEEN] = WAY_IN(SEEN),
 #undef WAY_IN
 };
 
 /* From here on a walk along the whole list finds a page sooner than the sorting of all matches. */
-enum { WORD_COMMON = 5000 };
+enum { WAY_COMMON = 5000 };
 
-/* role, username, id, two for each word, private */
-enum { FILTER_ARGS = 3 + 2 * USER_WORDS_MAX + 1, LIST_ARGS = FILTER_ARGS + 4 };
+/* role, username, id, two for each word, private, active, two ranges */
+enum { FILTER_ARGS = 3 + 2 * USER_WORDS_MAX + 2 + 4, LIST_ARGS = FILTER_ARGS + 4 };
 
 /* What begins with `word` is from the word itself to before this. */
 static struct str end_of_prefix(struct arena *a, struct str word)
@@ -190,19 +191,41 @@ static struct str end_of_prefix(struct arena *a, struct str word)
     return arena_printf(a, "%.*s\xF4\x8F\xBF\xBF", STR_ARG(word));
 }
 
-/* Brings the rarest word to the front. *most: how many begin like it, WORD_COMMON at most. */
-static enum err find_rarest_word(struct db *db, struct arena *a, struct user_filter *filter,
-                                 int64_t *most)
+static int64_t time_or(struct db_val time, int64_t otherwise)
+{
+    return time.type == DB_NULL ? otherwise : time.i;
+}
+
+/* The way that goes through the fewest rows so far. */
+struct choice {
+    struct db *db;
+    enum way_in way;
+    int64_t rows; /* so many of it; what has more is not counted further */
+};
+
+static enum err try_way(struct choice *best, enum way_in way, int query, const struct db_val *args,
+                        size_t count, bool *is_better)
+{
+    int64_t n = 0;
+    enum err e = db_get_int(best->db, query, args, count, &n, NULL);
+    *is_better = e == ERR_OK && n < best->rows;
+    if (*is_better) {
+        best->rows = n;
+        best->way = way;
+    }
+    return e;
+}
+
+/* Brings the rarest word to the front. */
+static enum err try_words(struct choice *best, struct arena *a, struct user_filter *filter)
 {
     enum err e = ERR_OK;
-    *most = WORD_COMMON;
+    bool better;
     for (size_t i = 0; i < filter->word_count && e == ERR_OK; i++) {
         struct str word = filter->words[i];
-        int64_t n;
-        e = db_get_int(db, Q_USER_WORD_COUNT,
-                       ARGS(V_TEXT(word), V_TEXT(end_of_prefix(a, word)), V_INT(*most)), &n, NULL);
-        if (e == ERR_OK && n < *most) {
-            *most = n;
+        e = try_way(best, BY_WORD, Q_USER_WORD_COUNT,
+                    ARGS(V_TEXT(word), V_TEXT(end_of_prefix(a, word)), V_INT(best->rows)), &better);
+        if (better) {
             filter->words[i] = filter->words[0];
             filter->words[0] = word;
         }
@@ -210,21 +233,66 @@ static enum err find_rarest_word(struct db *db, struct arena *a, struct user_fil
     return e;
 }
 
-/* The way that leaves the fewest rows to look at. */
-static enum err choose_way(struct db *db, struct arena *a, struct user_filter *filter,
+static enum err try_ranges(struct choice *best, const struct user_filter *f)
+{
+    bool better;
+    enum err e = ERR_OK;
+    if (f->created_from.type != DB_NULL || f->created_to.type != DB_NULL) {
+        e = try_way(best, BY_MADE, Q_USERS_MADE,
+                    ARGS(V_TIME(time_or(f->created_from, INT64_MIN)),
+                         V_TIME(time_or(f->created_to, INT64_MAX)), V_INT(best->rows)),
+                    &better);
+    }
+    if (e == ERR_OK && (f->seen_from.type != DB_NULL || f->seen_to.type != DB_NULL)) {
+        e = try_way(best, BY_SEEN, Q_USERS_SEEN,
+                    ARGS(V_TIME(time_or(f->seen_from, INT64_MIN)),
+                         V_TIME(time_or(f->seen_to, INT64_MAX)), V_INT(best->rows)),
+                    &better);
+    }
+    return e;
+}
+
+static bool wants_inactive(const struct user_filter *f)
+{
+    return f->is_active.type != DB_NULL && f->is_active.i == 0;
+}
+
+/* The way that leaves the fewest rows to look at: `way`, unless another has less than `most`. */
+static enum err choose_way(struct db *db, struct arena *a, struct user_filter *filter, int64_t most,
                            enum way_in *way)
 {
-    int64_t most;
-    *way = filter->role.p != NULL ? BY_ROLE : BY_ALL;
+    struct choice best = {db, *way, most};
+    bool better;
+    enum err e = ERR_OK;
     if (!uuid_is_zero(filter->id)) {
         *way = BY_ONE;
         return ERR_OK;
     }
-    enum err e = find_rarest_word(db, a, filter, &most);
-    if (e == ERR_OK && filter->word_count > 0 && most < WORD_COMMON) {
-        *way = BY_WORD;
+    if (filter->role.p != NULL) {
+        e = try_way(&best, BY_ROLE, Q_USERS_OF_ROLE, ARGS(V_TEXT(filter->role), V_INT(best.rows)),
+                    &better);
     }
+    if (e == ERR_OK && wants_inactive(filter)) {
+        e = try_way(&best, BY_INACTIVE, Q_USERS_INACTIVE, ARGS(V_INT(best.rows)), &better);
+    }
+    if (e == ERR_OK) {
+        e = try_ranges(&best, filter);
+    }
+    if (e == ERR_OK) {
+        e = try_words(&best, a, filter);
+    }
+    *way = best.way;
     return e;
+}
+
+/* Where the order is that of the index by which a role, or the inactive, are found, there is nothing
+ * to sort, however many they are. */
+static enum way_in usual_way(const struct user_filter *filter, enum user_order order)
+{
+    if (order == USERS_BY_CREATED && filter->role.p != NULL) {
+        return BY_ROLE;
+    }
+    return order == USERS_BY_CREATED && wants_inactive(filter) ? BY_INACTIVE : BY_ALL;
 }
 
 static void set_filter_args(struct arena *a, const struct user_filter *filter,
@@ -239,7 +307,28 @@ static void set_filter_args(struct arena *a, const struct user_filter *filter,
         args[n++] = given ? V_TEXT(filter->words[i]) : V_NULL;
         args[n++] = given ? V_TEXT(end_of_prefix(a, filter->words[i])) : V_NULL;
     }
-    args[n] = V_BOOL(filter->private_words);
+    args[n++] = V_BOOL(filter->private_words);
+    args[n++] = filter->is_active;
+    args[n++] = V_TIME(time_or(filter->created_from, INT64_MIN));
+    args[n++] = V_TIME(time_or(filter->created_to, INT64_MAX));
+    args[n++] = V_TIME(time_or(filter->seen_from, INT64_MIN));
+    args[n] = V_TIME(time_or(filter->seen_to, INT64_MAX));
+}
+
+/* In an order by time nothing lies on the other side of where the page begins. `range`: from, to. */
+static void narrow(struct db_val range[2], const struct window *window)
+{
+    if (window->descending && range[1].i > window->after.n) {
+        range[1].i = window->after.n;
+    } else if (!window->descending && range[0].i < window->after.n) {
+        range[0].i = window->after.n;
+    }
+}
+
+struct list_key store_user_key(const struct user *user, enum user_order order)
+{
+    bool by_seen = order == USERS_BY_SEEN && user->last_seen_at != 0;
+    return (struct list_key){by_seen ? user->last_seen_at : user->created_at, user->id};
 }
 
 enum err store_user_list(struct db *db, struct arena *a, const struct user_filter *filter,
@@ -249,14 +338,17 @@ enum err store_user_list(struct db *db, struct arena *a, const struct user_filte
     struct user_filter planned = *filter;
     struct db_val args[LIST_ARGS];
     struct db_rows found;
-    enum way_in way;
+    enum way_in way = usual_way(filter, order);
     *rows = ARENA_ARRAY(a, struct user, (size_t)window->limit + 1);
     *count = 0;
-    enum err e = choose_way(db, a, &planned, &way);
+    enum err e = choose_way(db, a, &planned, WAY_COMMON, &way);
     if (e != ERR_OK) {
         return e;
     }
     set_filter_args(a, &planned, args);
+    if (order == USERS_BY_CREATED || order == USERS_BY_SEEN) {
+        narrow(&args[FILTER_ARGS - (order == USERS_BY_CREATED ? 4 : 2)], window);
+    }
     args[FILTER_ARGS] = V_TIME(window->after.n);
     args[FILTER_ARGS + 1] = V_UUID(window->after.id);
     args[FILTER_ARGS + 2] = V_INT(window->limit);
@@ -268,10 +360,12 @@ enum err store_user_list(struct db *db, struct arena *a, const struct user_filte
     return db_end(&found, e);
 }
 
-bool user_filter_is_empty(const struct user_filter *filter)
+bool user_filter_is_empty(const struct user_filter *f)
 {
-    return filter->role.p == NULL && filter->username.p == NULL && uuid_is_zero(filter->id) &&
-           filter->word_count == 0;
+    return f->role.p == NULL && f->username.p == NULL && uuid_is_zero(f->id) &&
+           f->word_count == 0 && f->is_active.type == DB_NULL && f->created_from.type == DB_NULL &&
+           f->created_to.type == DB_NULL && f->seen_from.type == DB_NULL &&
+           f->seen_to.type == DB_NULL;
 }
 
 enum err store_user_count(struct db *db, struct arena *a, const struct user_filter *filter,
@@ -279,11 +373,11 @@ enum err store_user_count(struct db *db, struct arena *a, const struct user_filt
 {
     struct user_filter planned = *filter;
     struct db_val args[FILTER_ARGS + 1];
-    enum way_in way;
+    enum way_in way = usual_way(filter, USERS_BY_CREATED);
     if (user_filter_is_empty(filter)) {
         return store_tally_get(db, TALLY_USERS, out);
     }
-    enum err e = choose_way(db, a, &planned, &way);
+    enum err e = choose_way(db, a, &planned, most, &way);
     if (e != ERR_OK) {
         return e;
     }

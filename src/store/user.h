@@ -50,12 +50,20 @@ struct user_filter {
     struct uuid id;
     struct str words[USER_WORDS_MAX]; /* beginnings of words; all must be there */
     size_t word_count;
-    bool private_words; /* look at the words of e-mail addresses too */
+    bool private_words;         /* look at the words of e-mail addresses too */
+    struct db_val is_active;    /* bool */
+    struct db_val created_from; /* time; so are the next three, both ends included */
+    struct db_val created_to;
+    struct db_val seen_from; /* by when he was last seen; who never was, by when he was made */
+    struct db_val seen_to;
 };
 
-enum user_order { USERS_BY_CREATED, USERS_BY_USERNAME };
+/* By e-mail address: who has none stands where his username would. By when he was last seen: as the
+ * filter has it. */
+enum user_order { USERS_BY_CREATED, USERS_BY_USERNAME, USERS_BY_EMAIL, USERS_BY_SEEN };
 
-/* window->after.id is the last user shown; after.n his created_at in that order. */
+struct list_key store_user_key(const struct user *user, enum user_order order);
+/* window->after is the store_user_key() of the last user shown. */
 enum err store_user_list(struct db *db, struct arena *a, const struct user_filter *filter,
                          enum user_order order, const struct window *window, struct user **rows,
                          size_t *count) CHECKED;

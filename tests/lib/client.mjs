@@ -29,6 +29,7 @@ export function record(res, requestHeaders = {}) {
     const line = { method: res.method, path: res.path, status: res.status, body };
     line.type = res.headers['content-type'] ?? null;
     line.code = res.headers['x-error-code'] ?? null;
+    line.attachment = 'content-disposition' in res.headers;
     line.authenticated = 'authorization' in requestHeaders;
     line.file = path.basename(process.argv[1] ?? '');
     fs.appendFileSync(recordFile, `${JSON.stringify(line)}\n`);

@@ -43,6 +43,10 @@ const MINE = '401 404 200 200 200 403';
 // Of others' messages in one's own conversations; the member sent it.
 const NOTIFIED = '401 404 404 200 200 404';
 
+// For admins alone.
+const admin = (status, more) => [`401 403 403 403 403 ${status}`, more];
+const bulk = (action, pick) => ({ body: (w) => ({ action, ids: [pick(w)] }) });
+
 const self = { body: (w, role) => ({ first_name: `By ${role}` }) };
 const wholeSelf = {
     body: (w, role) => {
@@ -173,6 +177,36 @@ export const ROWS = {
     'POST /api/conversations/{}/typing/': ['401 404 204 204 204 403'],
     'GET /api/users/{}/presence/': signedIn('200'),
 
+    'GET /api/admin/stats/': admin('200'),
+    'GET /api/admin/users/': admin('200'),
+    'POST /api/admin/users/': admin('201', { body: newcomer }),
+    'POST /api/admin/users/bulk/': admin('200', bulk('activate', (w) => w.member.id)),
+    'GET /api/admin/users/{}/': admin('200'),
+    'PATCH /api/admin/users/{}/': admin('200', self),
+    'DELETE /api/admin/users/{}/': admin('204', { fresh: true }),
+    'POST /api/admin/users/{}/password/': admin('200', {
+        fresh: true,
+        body: () => ({ password: PASSWORD }),
+    }),
+    'GET /api/admin/users/{}/sessions/': admin('200'),
+    'DELETE /api/admin/users/{}/sessions/': admin('204', { fresh: true }),
+    'DELETE /api/admin/users/{}/sessions/{}/': admin('204', {
+        ids: async (w) => [w.member.id, sidOf(await device(w))],
+    }),
+    'GET /api/admin/conversations/': admin('200'),
+    'POST /api/admin/conversations/bulk/': admin('200', bulk('reopen', (w) => w.id)),
+    'GET /api/admin/conversations/{}/': admin('200', { ids: (w) => [w.id] }),
+    'GET /api/admin/messages/': admin('200'),
+    'POST /api/admin/messages/bulk/': admin('200', bulk('delete', () => NO_UUID)),
+    'GET /api/admin/notifications/': admin('200', { query: (w) => ({ user: w.owner.id }) }),
+    'GET /api/admin/sessions/': admin('200'),
+    'DELETE /api/admin/sessions/{}/': admin('204', { ids: async (w) => [sidOf(await device(w))] }),
+    'GET /api/admin/audit/': admin('200'),
+    'GET /api/admin/jobs/': admin('200'),
+    'POST /api/admin/jobs/{}/retry/': admin('404'), // there is none
+    'GET /api/admin/settings/': admin('200'),
+    'GET /api/admin/checks/': admin('200'),
+
     'GET /api/': signedIn('200'),
     'GET /api/schema/': open('200'),
     'GET /health/': open('200'),
@@ -235,7 +269,7 @@ export function defaultIds(w, path) {
     if (/^\/api\/conversations\/\{\}\/participants\/\{\}/.test(path)) return [w.id, w.member.id];
     if (/^\/api\/conversations\/\{\}/.test(path)) return [w.id];
     if (/^\/api\/(messages|notifications)\/\{\}/.test(path)) return [w.message.id];
-    if (/^\/api\/users\/\{\}/.test(path)) return [w.member.id];
+    if (/^\/api\/(admin\/)?users\/\{\}/.test(path)) return [w.member.id, NO_UUID];
     return [NO_UUID, NO_UUID];
 }
 

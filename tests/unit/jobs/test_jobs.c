@@ -128,6 +128,24 @@ static void test_demotion(void **state)
         1200);
 }
 
+/* What fails says so in its row, holds nothing else up, and is done once it can be. */
+static void test_failure(void **state)
+{
+    struct fixture *f = *state;
+    run_script(f, "CREATE TRIGGER refuse BEFORE UPDATE ON message WHEN old.conversation_id IN"
+                  " (SELECT id FROM conversation WHERE deleted_at IS NULL)"
+                  " BEGIN SELECT RAISE(ABORT, 'refused'); END");
+    run_script(f, request_user);
+    run_script(f, request_conversation);
+    f->jobs = jobs_start(&f->app);
+    wait_until_zero(f, "SELECT count(*) FROM erasure WHERE kind = 'conversation'"
+                       " OR error IS NULL OR failed_at IS NULL");
+    assert_int_equal(chat_rows_get(&f->t, requests), 1);
+    run_script(f, "DROP TRIGGER refuse");
+    wait_until_zero(f, requests);
+    assert_int_equal(chat_rows_get(&f->t, "SELECT messages FROM shard"), 5);
+}
+
 static void test_purge(void **state)
 {
     struct fixture *f = *state;
@@ -164,6 +182,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(test_what_was_left_and_what_comes),
         TEST(test_demotion),
+        TEST(test_failure),
         TEST(test_purge),
         TEST(test_idle),
 #undef TEST

@@ -330,7 +330,8 @@ static void test_passwords(void **state)
     for (int i = 0; i < 2; i++) {
         world_begin(&f->w);
         struct call call = world_call(&f->w, NULL);
-        assert_int_equal(chat_password_set(&call, session.user_id, STR("!")), ERR_OK);
+        assert_int_equal(chat_password_set(&call, session.user_id, STR("!"), (struct uuid){{0}}),
+                         ERR_OK);
         world_commit(&f->w);
         assert_logged(f, i == 0 ? "sessions bob" : ""); /* then there is none left */
     }

@@ -1,0 +1,16 @@
+ALTER TABLE demotion DROP COLUMN failed_at;
+ALTER TABLE demotion DROP COLUMN error;
+ALTER TABLE erasure DROP COLUMN failed_at;
+ALTER TABLE erasure DROP COLUMN error;
+ALTER TABLE erasure DROP COLUMN done;
+DROP INDEX audit_object{}{ ON audit};
+DROP INDEX audit_action{}{ ON audit};
+DROP INDEX audit_actor{}{ ON audit};
+DROP INDEX audit_at{}{ ON audit};
+DROP INDEX session_kind{}{ ON session};
+DROP INDEX session_created{}{ ON session};
+DROP INDEX account_inactive{}{ ON account};
+DROP INDEX account_email_order{}{ ON account};
+DROP INDEX account_seen{}{ ON account};
+{}{ALTER TABLE account DROP COLUMN email_order};
+{}{ALTER TABLE account DROP COLUMN seen_at};

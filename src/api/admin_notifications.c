@@ -1,0 +1,51 @@
+/* admin/notifications/: what one user has not read. Nobody stores notifications: they follow from his
+ * read positions, so that there is no list of everybody's. */
+#include "api/notifications.h"
+#include "chat/admin.h"
+#include "serve/page.h"
+
+static const struct field list_query[] = {
+    PAGE_FIELDS,
+    {.name = "user", .type = FIELD_USER, .help = "Required: whose, by id, username or e-mail."},
+    {.name = "conversation",
+     .aliases = "conversation_id",
+     .type = FIELD_UUID,
+     .help = "In this conversation."},
+};
+
+static enum err list_notifications(struct req *r)
+{
+    struct call *c = &r->call;
+    const struct value *ref = req_filter(r, "user");
+    struct user user;
+    struct unread *unread = ARENA_ARRAY(c->arena, struct unread, 1);
+    size_t count = 0;
+    bool found = false;
+    if (!value_is_set(ref)) {
+        return req_problem(r, "user", STR("This field is required."));
+    }
+    enum err e = chat_account_find(c, ref->text, &user, &found);
+    if (e == ERR_OK && found) {
+        e = store_unread_list(c->db, c->arena, user.id, c->now_us, &unread, &count);
+    }
+    if (e == ERR_OK) {
+        e = api_answer_notifications(r, unread, count);
+    }
+    if (e == ERR_OK && found) {
+        chat_admin_note(c, "notification.list", user.id);
+    }
+    return e;
+}
+
+const struct resource api_admin_notification_list_resource = {
+    .name = "Admin Notification List",
+    .description = "What one user has not read in conversations that he has not muted.",
+    .paths = {"admin/notifications/"},
+    .methods = {{.method = "GET",
+                 .access = ACCESS_ADMIN,
+                 .db = ROUTE_READ,
+                 .query = FIELDS(list_query),
+                 .handle = list_notifications,
+                 .out = &shape_notification_page,
+                 .status = 200}},
+};
