@@ -50,9 +50,11 @@ static enum err init_cursor(struct pager *p, struct str cursor)
 {
     p->by_cursor = true;
     p->from_start = cursor.n == 0;
+    p->from_end = str_eq(cursor, STR("last"));
     p->window.limit = p->page_size + 1; /* one more tells whether there is more */
-    if (p->from_start) {
-        p->window.after = window_start(p->descending);
+    if (p->from_start || p->from_end) {
+        p->backward = p->from_end;
+        p->window.after = window_start(p->descending != p->backward);
     } else if (!decode_cursor(p, cursor)) {
         return ERR_BAD_CURSOR;
     }
@@ -128,12 +130,12 @@ size_t pager_index(const struct pager *p, size_t n, size_t i)
     return p->reversed ? n - 1 - i : i;
 }
 
-/* An absolute link to this list with one parameter changed; value absent: left out. */
-static void write_link(struct pager *p, const char *name, struct str value)
+/* An absolute link to another part of this list; what is absent is left out. */
+static void write_link(struct pager *p, struct str page, struct str cursor)
 {
     struct req *r = p->r;
     struct buf link;
-    const struct query_pair changes[] = {{str_of(name), value}};
+    const struct query_pair changes[] = {{STR("page"), page}, {STR("cursor"), cursor}};
     /* A byte that is no UTF-8 becomes U+FFFD, which is nine bytes in a link. */
     buf_init(&link, r->base_url.n + r->path_sent.n + 9 * r->x->query.n + LINK_ADDED_MAX);
     buf_str(&link, r->base_url);
@@ -148,23 +150,25 @@ static void write_link(struct pager *p, const char *name, struct str value)
     buf_fini(&link);
 }
 
-static void write_page_link(struct pager *p, int64_t page)
-{
-    if (page < 1 || page > p->page_count) {
-        json_put_null(&p->r->out);
-        return;
-    }
-    struct str number = page == 1 ? STR_NULL : arena_printf(p->r->arena, "%lld", (long long)page);
-    write_link(p, "page", number);
-}
-
 static void write_cursor_link(struct pager *p, bool there_is, struct list_key key, bool backward)
 {
     if (!there_is) {
         json_put_null(&p->r->out);
         return;
     }
-    write_link(p, "cursor", encode_cursor(p, key, backward));
+    write_link(p, STR_NULL, encode_cursor(p, key, backward));
+}
+
+/* By number, and where numbers are not served by cursor: behind `key`, or before it. */
+static void write_page_link(struct pager *p, int64_t page, struct list_key key)
+{
+    bool there_is = page >= 1 && (page <= p->page_count || p->capped);
+    if (!there_is || (page - 1) * p->page_size >= PAGE_ROWS_MAX) {
+        write_cursor_link(p, there_is && p->shown > 0, key, page < p->page);
+        return;
+    }
+    struct str number = page == 1 ? STR_NULL : arena_printf(p->r->arena, "%lld", (long long)page);
+    write_link(p, number, STR_NULL);
 }
 
 void pager_open(struct pager *p, struct list_key first, struct list_key last)
@@ -173,7 +177,7 @@ void pager_open(struct pager *p, struct list_key first, struct list_key last)
     json_open_object(o);
     if (p->by_cursor) {
         bool any = p->shown > 0;
-        bool next = any && (p->backward || p->more);
+        bool next = any && !p->from_end && (p->backward || p->more);
         bool previous = any && (p->backward ? p->more : !p->from_start);
         json_key(o, "next");
         write_cursor_link(p, next, last, false);
@@ -186,9 +190,9 @@ void pager_open(struct pager *p, struct list_key first, struct list_key last)
             json_field_bool(o, "count_capped", true);
         }
         json_key(o, "next");
-        write_page_link(p, p->page + 1);
+        write_page_link(p, p->page + 1, last);
         json_key(o, "previous");
-        write_page_link(p, p->page - 1);
+        write_page_link(p, p->page - 1, first);
         json_field_i64(o, "page_size", p->page_size);
         json_field_i64(o, "current_page", p->page);
         json_field_i64(o, "total_pages", p->page_count);

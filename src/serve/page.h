@@ -31,6 +31,7 @@ struct pager {
     bool backward;   /* the cursor leads to what comes before */
     bool reversed;   /* rows come in the opposite order */
     bool from_start; /* the cursor is empty: there is nothing before */
+    bool from_end;   /* the cursor says last: there is nothing behind */
     bool last;       /* page=last */
     int64_t page, page_size, page_count, count;
     bool capped;
@@ -47,7 +48,7 @@ struct pager {
          .help = "Rows a page, at most 100."},                                                     \
     {                                                                                              \
         .name = "cursor", .type = FIELD_TEXT, .blank = true,                                       \
-        .help = "Empty for the first page; then as next and previous give it."                     \
+        .help = "Empty: the first page; last; else as next and previous say."                      \
     }
 
 enum err pager_init(struct pager *p, struct req *r, char order, bool descending) CHECKED;

@@ -320,6 +320,35 @@ describe('depth', () => {
         assert.equal(last.results.length, MESSAGES % 100);
     });
 
+    test('links that no number may have are cursors', async () => {
+        const follow = async (target) => ok(await user.get(toPath(user, target)));
+        const end = ok(await messages({ page: 100, page_size: 100 }));
+        const behind = await follow(end.next);
+        assert.equal(behind.results[0].seq, end.results.at(-1).seq + 1);
+        const last = ok(await messages({ page: 'last', page_size: 100 }));
+        const before = await follow(last.previous);
+        assert.equal(before.results.at(-1).seq, last.results[0].seq - 1);
+        assert.equal(before.results.length, 100);
+    });
+
+    test('behind a capped count there is more', async () => {
+        const end = ok(await messages({ sent_after: '2000-01-01', page: 100, page_size: 100 }));
+        contains(end, { current_page: 100, total_pages: 100, count_capped: true });
+        const behind = ok(await user.get(toPath(user, end.next)));
+        assert.equal(behind.results[0].seq, end.results.at(-1).seq + 1);
+    });
+
+    test('a cursor for the end', async () => {
+        const end = ok(await messages({ cursor: 'last', page_size: 100 }));
+        assert.equal(end.results.at(-1).seq, talk.last_seq);
+        assert.equal(end.results.length, 100);
+        assert.equal(end.next, null);
+        const before = ok(await user.get(toPath(user, end.previous)));
+        assert.equal(before.results.at(-1).seq, end.results[0].seq - 1);
+        const back = ok(await user.get(toPath(user, before.next)));
+        assert.deepEqual(back.results, end.results);
+    });
+
     test('a search looks at enough and says when it did not', async () => {
         const body = ok(await messages({ message_body: 'e', page_size: 1 }));
         assert.ok(body.count > 0);

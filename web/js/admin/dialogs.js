@@ -1,0 +1,81 @@
+// Dialogs that do something: they stay open until the server has done it, and say what it says
+// instead.
+
+import { h } from '../dom.js';
+import { openDialog, showProblems } from '../ui.js';
+
+let words = 0;
+
+// A form in a dialog; resolves with whether it was done. `fields`: [{node, input}]; `act(values)` does
+// it, `values` are what stands in the named inputs. `ready(values)`: may it be sent?
+export async function openForm({ title, text, fields, yes, danger, act, ready = null }) {
+    const problem = h('p', { class: 'problem', role: 'alert', hidden: true });
+    const send = h('button', { type: 'submit', class: danger ? 'danger' : 'primary' }, yes);
+    const cancel = h('button', { type: 'button' }, 'Cancel');
+    const nodes = fields.map(({ node }) => node);
+    const said = text && h('p', { class: 'asked', dir: 'auto' }, text);
+    const valuesOf = () => Object.fromEntries(new FormData(open.dialog.querySelector('form')));
+    const submit = async () => {
+        if (send.disabled) return;
+        send.disabled = true;
+        try {
+            await act(valuesOf());
+            open.close(true);
+        } catch (error) {
+            showProblems(open.dialog, problem, error);
+        }
+        check();
+    };
+    const open = openDialog({
+        title,
+        body: [said, problem, nodes],
+        footer: [cancel, send],
+        onsubmit: submit,
+    });
+    const check = () => (send.disabled = ready !== null && !ready(valuesOf()));
+    cancel.addEventListener('click', () => open.close());
+    open.dialog.addEventListener('input', check);
+    check();
+    (fields[0]?.input ?? cancel).focus();
+    return (await open.answer) === true;
+}
+
+// Asks before something is done to many, or for good: `word`, where there is one, has to be typed.
+export function makeQuestion({ title, text, yes, danger = false, word = null, fields = [], act }) {
+    const all = word ? [...fields, wordField(word)] : fields;
+    const ready = word && ((values) => values.word.trim() === word);
+    return openForm({ title, text, fields: all, yes, danger, act, ready });
+}
+
+function wordField(word) {
+    const id = `word-${++words}`;
+    const input = h('input', {
+        id,
+        name: 'word',
+        autocomplete: 'off',
+        autocapitalize: 'none',
+        spellcheck: 'false',
+    });
+    const label = h(
+        'label',
+        { for: id },
+        'Type ',
+        h('b', { class: 'mono', dir: 'auto' }, word),
+        ' to go on',
+    );
+    return { node: h('div', { class: 'field' }, label, input), input };
+}
+
+// As field() of ../ui.js, of a choice: [[value, label]].
+export function choice(label, { name, value, choices, hint = null }) {
+    const id = `choice-${name}-${++words}`;
+    const options = choices.map(([v, text]) =>
+        h('option', { value: v, selected: v === value }, text),
+    );
+    const input = h('select', { id, name }, options);
+    const hints = hint && h('p', { class: 'hint' }, hint);
+    return {
+        node: h('div', { class: 'field' }, h('label', { for: id }, label), input, hints),
+        input,
+    };
+}
