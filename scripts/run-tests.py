@@ -141,16 +141,24 @@ def build(variant):
     return BUILT[variant].result()
 
 
+# What the program says about itself, and the command that writes it.
+PRINTED = {
+    "docs/configuration.md": "build/confab configuration --markdown",
+    "docs/confab.postman_collection.json": "build/confab openapi | scripts/collection.py",
+}
+
+
 def stage_release():
-    """The build that people run, and that docs/configuration.md is what it prints."""
+    """The build that people run, and that the files of PRINTED are what it prints."""
     result = build("release")
-    page = ROOT / "docs/configuration.md"
-    program = BUILD / "release/src/confab"
-    if result.failed == 0 and page.exists():
-        _, text = execute([program, "configuration", "--markdown"], MINUTE)
-        result.add(one(text == page.read_text(encoding="utf-8"),
-                       "docs/configuration.md is not what the settings say now: run\n"
-                       "    build/confab configuration --markdown >docs/configuration.md\n"))
+    for page, command in PRINTED.items():
+        if result.failed:
+            break
+        program = str(BUILD / "release/src/confab")
+        _, text = execute(["sh", "-c", command.replace("build/confab", program)], MINUTE)
+        result.add(one(text == (ROOT / page).read_text(encoding="utf-8"),
+                       "%s is not what it should be now: run\n    %s >%s\n"
+                       % (page, command, page)))
     return result
 
 

@@ -465,9 +465,10 @@ const struct resource api_conversation_list_resource = {
     .methods =
         {
             {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(list_query),
-             .handle = list_conversations, .out = &shape_conversation_page, .status = 200},
+             .handle = list_conversations, .fails = FAILS(ERR_PAGE_TOO_LARGE),
+             .out = &shape_conversation_page, .status = 200},
             {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(create_input), .object = find_people,
-             .handle = create_conversation, .out = &shape_conversation, .status = 201,
+             .handle = create_conversation, .out = &shape_conversation, .status = 201, .also = 200,
              .may_replay = sees_created},
         },
 };
@@ -479,7 +480,8 @@ const struct resource api_conversation_search_resource = {
     .methods =
         {
             {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(list_query),
-             .handle = list_conversations, .out = &shape_conversation_page, .status = 200},
+             .handle = list_conversations, .fails = FAILS(ERR_PAGE_TOO_LARGE),
+             .out = &shape_conversation_page, .status = 200},
         },
 };
 
@@ -536,8 +538,8 @@ const struct resource api_conversation_me_resource = {
     .methods =
         {
             {"PATCH", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(own_input),
-             .object = api_conversation_to_belong, .handle = change_own_view,
-             .out = &shape_membership, .status = 200},
+             .object = api_conversation_to_belong, .fails = FAILS(ERR_NOT_PARTICIPANT),
+             .handle = change_own_view, .out = &shape_membership, .status = 200},
         },
 };
 
@@ -549,7 +551,7 @@ const struct resource api_conversation_read_resource = {
     .methods =
         {
             {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(read_input),
-             .object = api_conversation_to_belong, .handle = mark_read, .out = &shape_membership,
-             .status = 200},
+             .object = api_conversation_to_belong, .fails = FAILS(ERR_NOT_PARTICIPANT),
+             .handle = mark_read, .out = &shape_membership, .status = 200},
         },
 };

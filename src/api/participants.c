@@ -175,7 +175,7 @@ const struct resource api_participant_list_resource = {
              .out = &shape_participant_page, .status = 200},
             {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(person_input),
              .object = api_conversation_to_manage, .handle = add_participant,
-             .out = &shape_participant, .status = 201, .may_replay = sees_added},
+             .out = &shape_participant, .status = 201, .also = 200, .may_replay = sees_added},
         },
 };
 

@@ -5,10 +5,14 @@
 #include "store/session.h"
 
 static const struct shape_field session_fields[] = {
-    {.name = "id", .type = SHAPE_UUID},        {.name = "session_id", .type = SHAPE_UUID},
-    {.name = "kind", .type = SHAPE_STRING},    {.name = "created_at", .type = SHAPE_TIME},
-    {.name = "last_used", .type = SHAPE_TIME}, {.name = "user_agent", .type = SHAPE_STRING},
-    {.name = "address", .type = SHAPE_STRING}, {.name = "current", .type = SHAPE_BOOL},
+    {.name = "id", .type = SHAPE_UUID},
+    {.name = "session_id", .type = SHAPE_UUID},
+    {.name = "kind", .type = SHAPE_STRING, .choices = "jwt,token,browser"},
+    {.name = "created_at", .type = SHAPE_TIME},
+    {.name = "last_used", .type = SHAPE_TIME},
+    {.name = "user_agent", .type = SHAPE_STRING},
+    {.name = "address", .type = SHAPE_STRING},
+    {.name = "current", .type = SHAPE_BOOL, .help = "The one that asks."},
 };
 static const struct shape shape_session_page = {
     .name = "Session", FIELDS(session_fields), .paged = true};

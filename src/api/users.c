@@ -20,7 +20,7 @@ static const struct field list_query[] = {
      .help = "Beginnings of words of the names; all must be there."},
     {.name = "username", .type = FIELD_TEXT, .help = "Part of the username."},
     {.name = "email", .type = FIELD_TEXT, .help = "The whole address, where you may see it."},
-    {.name = "role", .type = FIELD_CHOICE, .choices = "guest,host,admin"},
+    {.name = "role", .type = FIELD_CHOICE, .choices = ROLE_CHOICES},
     {.name = "ordering",
      .type = FIELD_TEXT,
      .help = "created_at, username; with a minus the other way round."},
@@ -164,7 +164,7 @@ static const struct field save_input[] = {
     {.name = "metadata", .type = FIELD_OBJECT, .max = METADATA_BYTES_MAX},
     {.name = "role",
      .type = FIELD_CHOICE,
-     .choices = "guest,host,admin",
+     .choices = ROLE_CHOICES,
      .help = "Changed by admins only."},
     {.name = "is_active", .type = FIELD_BOOL, .help = "Changed by admins only."},
     {.name = "password",
@@ -261,12 +261,13 @@ static enum err delete_user(struct req *r)
 #define SAVE_ROUTE(name)                                                                           \
     {                                                                                              \
         .method = name, .access = ACCESS_USER, .db = ROUTE_WRITE, .input = FIELDS(save_input),     \
-        .object = find_and_check, .handle = save_user, .out = &shape_user, .status = 200           \
+        .object = find_and_check, .fails = FAILS(ERR_LAST_ADMIN), .handle = save_user,             \
+        .out = &shape_user, .status = 200                                                          \
     }
 #define DELETE_ROUTE                                                                               \
     {                                                                                              \
         .method = "DELETE", .access = ACCESS_USER, .db = ROUTE_WRITE, .object = find_changeable,   \
-        .handle = delete_user, .status = 204                                                       \
+        .fails = FAILS(ERR_LAST_ADMIN), .handle = delete_user, .status = 204                       \
     }
 
 const struct resource api_user_resource = {
