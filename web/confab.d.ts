@@ -157,6 +157,8 @@ export class ConfabError extends Error {
     body: Json | null;
     /** Seconds. */
     retryAfter: number | null;
+    /** Was it refused because of who asks (the token, or the session)? */
+    readonly isIdentity: boolean;
     /** May the same request succeed later? */
     readonly retriable: boolean;
     static from(error: unknown): ConfabError;
@@ -223,6 +225,11 @@ export interface Options {
      * (`refused`). null: there is none; the user is signed out.
      */
     getToken?: (hint: { refused: string | null }) => string | null | Promise<string | null>;
+    /**
+     * Instead of `token`, in a page of the server itself: the session that the browser has signed in
+     * to (/api-auth/login/).
+     */
+    session?: boolean;
     /** Default: a MemoryStore. */
     store?: Store;
     /** Default: 'auto', which is WebSocket and, where that does not get through, the others. */

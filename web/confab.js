@@ -52,10 +52,15 @@ export class ConfabError extends Error {
         return error instanceof ConfabError ? error : new ConfabError(`${error}`, { cause: error });
     }
 
+    // Does the server not take who asks: the token, or the session that a CSRF token goes with?
+    get isIdentity() {
+        return this.status === 401 || this.code === 'csrf_failed';
+    }
+
     // May the same request succeed later?
     get retriable() {
-        const { status } = this;
-        return status === 0 || status >= 500 || [401, 408, 425, 429].includes(status);
+        const { status, isIdentity } = this;
+        return isIdentity || status === 0 || status >= 500 || [408, 425, 429].includes(status);
     }
 }
 
@@ -120,6 +125,12 @@ function expiryOf(token) {
         return NaN;
     }
 }
+
+// A browser's session is in a cookie that scripts cannot see. Its CSRF token, which they can, stands
+// for it as a token: it goes with this one session, so nothing is sent in the name of who signs in
+// later, in another tab of this browser.
+const csrfToken = () =>
+    /(?:^|; )csrftoken=([^;]+)/.exec(globalThis.document?.cookie ?? '')?.[1] ?? null;
 
 const pick = (object, names) => Object.fromEntries(names.map((name) => [name, object[name]]));
 
@@ -835,9 +846,9 @@ class Link {
         }
     }
 
-    fail({ status, retryAfter }) {
+    fail({ isIdentity, retryAfter }) {
         if (retryAfter) this.retryMs ??= retryAfter * 1000;
-        this.end(status === 401 ? SIGNED_OUT : BROKEN);
+        this.end(isIdentity ? SIGNED_OUT : BROKEN);
     }
 
     // `cursor`: what may be remembered once the frame is applied.
@@ -971,7 +982,7 @@ export class Confab extends Replica {
         this.#url = String(url).replace(/\/+$/, '');
         this.#random = options.random ?? Math.random;
         this.#now = options.now ?? Date.now;
-        this.#getToken = options.getToken ?? (() => token);
+        this.#getToken = options.session ? csrfToken : (options.getToken ?? (() => token));
         this.#transports = this.#choose(transport);
         this.#store = options.store ?? new MemoryStore();
         const rowOf = (table, key) => this.#rowOf(table, key);
@@ -1356,15 +1367,18 @@ export class Confab extends Replica {
             if (!token) throw new ConfabError('signed out', { status: 401 });
             const response = await this.#ask(method, path, options, token);
             if (response.ok) return response;
-            if (response.status === 401) this.#refuse(token);
-            if (response.status !== 401 || again || options.isLink) throw await errorOf(response);
+            const error = await errorOf(response);
+            if (error.isIdentity) this.#refuse(token);
+            const mayRetry = error.isIdentity && !again && !options.isLink && !this.#options.session;
+            if (!mayRetry) throw error;
         }
     }
 
     async #ask(method, path, { query, json, headers, signal }, token) {
         const accept = 'application/json';
         const init = { method, cache: 'no-store', headers: { accept, ...headers } };
-        init.headers.authorization = authorization(token);
+        if (this.#options.session) init.headers['x-csrftoken'] = token;
+        else init.headers.authorization = authorization(token);
         init.signal = signal ?? AbortSignal.timeout(ANSWER_MS);
         if (json !== undefined) {
             init.headers['content-type'] = 'application/json';

@@ -109,7 +109,7 @@ static enum err identify_bearer(struct req *r, struct str token)
     return told(r, chat_identify_jwt(&r->call, &claims, &r->user, &r->session));
 }
 
-/* What is in a ticket stands for the session whose access token it was bought with. */
+/* What is in a ticket stands for the session that it was bought with. */
 static enum err identify_session(struct req *r, struct uuid session_id, struct uuid user_id)
 {
     const struct jwt_claims claims = {
@@ -133,7 +133,9 @@ static enum err identify_ticket(struct req *r)
     enum err e = identify_session(r, claims.sid, claims.user_id);
     r->ticket_id = claims.jti;
     r->ticket_expires_at = claims.exp * US_PER_SECOND;
-    if (r->session.kind != SESSION_TOKEN) {
+    if (r->session.kind == SESSION_BROWSER) {
+        r->auth_expires_us = r->session.expires_at;
+    } else if (r->session.kind != SESSION_TOKEN) {
         r->auth_expires_us = r->session.issued_at + lifetime_us(r);
     }
     return e;
