@@ -9,6 +9,7 @@ const LONG = 1000; // characters of a string; of a longer one the beginning is s
 const BEGINNING = 400;
 const CUT_ESCAPE = /(?:\\u?[\da-f]{0,3}|[\uD800-\uDBFF])$/i;
 const PILED_MARKS = /\p{M}{4}/u; // such reach over the lines above and below
+const LAZY = 20; // lines; what has more is laid out when it comes into sight (browse.css)
 const CLOSING = { '{': '}', '[': ']' };
 
 const pause = () => new Promise((done) => setTimeout(done));
@@ -51,6 +52,7 @@ class Frame {
         this.line = null; // of the member that is being read
         this.name = null; // its key
         this.count = 0;
+        this.lines = 1;
         this.ids = []; // {key, value, node}: what may become a link once all of the object is known
     }
 
@@ -63,6 +65,7 @@ class Frame {
 
     begin() {
         this.count++;
+        this.lines++;
         this.line = h('span', { class: 'member' });
         this.inner.append(this.line);
     }
@@ -100,6 +103,11 @@ function close(frame, links) {
         const [button, folded] = toggleFor(frame);
         outer.append(button, bracket, inner, folded, CLOSING[bracket]);
     }
+    if (frame.lines > LAZY) {
+        outer.classList.add('lazy');
+        outer.style.setProperty('--lines', frame.lines);
+    }
+    frame.parent.lines += frame.lines;
     return frame.parent;
 }
 
