@@ -252,6 +252,12 @@ def stage_live():
     return node_tests("live", live_files(), "gcc-asan")
 
 
+def stage_browser():
+    """tests/browser: the pages, in Chromium."""
+    files = sorted((ROOT / "tests/browser").glob("*.test.mjs"))
+    return node_tests("browser", files, "gcc-asan")
+
+
 def on_server(label):
     """tests/api and tests/live on a database server. What brings databases of its own, as tests of
     commands, settings and several nodes do, is left to the other stages. CONFAB_QUICK lets a test leave
@@ -457,6 +463,7 @@ STAGES = {
     "release": (stage_release, "release"),
     "api": (stage_api, "gcc-asan"),
     "live": (stage_live, "gcc-asan"),
+    "browser": (stage_browser, "gcc-asan"),
     "postgres": (stage_postgres, "gcc-asan"),
     "mariadb": (stage_mariadb, "gcc-asan"),
     "crash": (stage_crash, "gcc-asan"),

@@ -1,0 +1,110 @@
+// Pages in Debian's Chromium. What a page complains of (console, errors that nobody caught, violations
+// of the content security policy, requests that fail) is collected, and fails the test that opened it.
+import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
+
+import axeCore from 'axe-core';
+import { chromium } from 'playwright-core';
+
+export const SIZES = {
+    desktop: { viewport: { width: 1280, height: 800 } },
+    phone: { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true },
+};
+export const WAIT_MS = 30_000; // a bound for what does not come; no claim about time
+
+// Chromium writes these itself when the server is away, or refuses what a test wants refused.
+export const CUT = /ERR_CONNECTION_|ERR_EMPTY_RESPONSE|ERR_NETWORK_|WebSocket connection to/;
+export const refused = (status) => new RegExp(`the server responded with a status of ${status}|^${status} `);
+
+// One browser for the file. Returns an object whose `browser` is there from the first test on.
+export function useBrowser() {
+    const it = {};
+    before(async () => {
+        const args = process.getuid() === 0 ? ['--no-sandbox'] : [];
+        const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+        it.browser = await chromium.launch({ executablePath, args });
+    });
+    after(() => it.browser?.close());
+    return it;
+}
+
+// A page in a context (cookies, storage) of its own, closed behind the test. Options: size ('desktop',
+// 'phone'), dark, allow (complaints that match one of these are expected), as (a user of
+// lib/client.mjs who is signed in).
+export async function openPage(t, { browser }, server, path, options = {}) {
+    const { size = 'desktop', dark = false, as: user = null } = options;
+    const context = await browser.newContext({
+        ...SIZES[size],
+        baseURL: server.url,
+        colorScheme: dark ? 'dark' : 'light',
+        locale: 'en-GB',
+    });
+    context.setDefaultTimeout(WAIT_MS);
+    if (user) await signIn(context, user);
+    const page = await openIn(t, context, path, options);
+    t.after(() => context.close());
+    return page;
+}
+
+// One more page (tab) of a context.
+export async function openIn(t, context, path, { allow = [] } = {}) {
+    const page = await context.newPage();
+    page.complaints = [];
+    page.allow = [...allow];
+    const complain = (text) => page.complaints.push(text);
+    await page.addInitScript(() => {
+        document.addEventListener('securitypolicyviolation', (event) => {
+            console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`);
+        });
+    });
+    page.on('console', (message) => {
+        if (message.type() === 'error') complain(`${message.text()} ${message.location().url}`);
+    });
+    page.on('pageerror', (error) => complain(`uncaught: ${error.stack}`));
+    page.on('requestfailed', (request) => {
+        const { errorText } = request.failure();
+        if (errorText !== 'net::ERR_ABORTED') complain(`${errorText} ${request.url()}`);
+    });
+    page.on('response', (response) => {
+        if (response.status() >= 400) complain(`${response.status()} ${response.url()}`);
+    });
+    t.after(() => assertQuiet(page));
+    await page.goto(path);
+    return page;
+}
+
+export function assertQuiet(page) {
+    const isExpected = (text) => page.allow.some((pattern) => pattern.test(text));
+    assert.deepEqual(page.complaints.filter((text) => !isExpected(text)), [], page.url());
+}
+
+// As the form of /api-auth/login/ does.
+export async function signIn(context, { username, password }) {
+    const { request } = context;
+    await request.get('/api-auth/login/', { headers: { accept: 'application/json' } });
+    const token = (await context.cookies()).find(({ name }) => name === 'csrftoken').value;
+    const headers = { accept: 'application/json', 'x-csrftoken': token };
+    const answer = await request.post('/api-auth/login/', { data: { username, password }, headers });
+    assert.equal(answer.status(), 200, await answer.text());
+}
+
+// No issue that axe-core calls serious or critical.
+export async function assertAccessible(page, what = page.url()) {
+    await page.evaluate(axeCore.source);
+    const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+    const grave = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+    const text = grave.map(({ id, help, nodes }) => {
+        const list = nodes.map((node) => `  ${node.target} ${node.failureSummary}`);
+        return [`${id}: ${help}`, ...list].join('\n');
+    });
+    assert.deepEqual(text, [], what);
+}
+
+// Nothing sticks out to the side.
+export async function assertNoSideways(page) {
+    const [width, room] = await page.evaluate(() => {
+        const { scrollWidth, clientWidth } = document.documentElement;
+        return [scrollWidth, clientWidth];
+    });
+    assert.ok(width <= room, `${page.url()}: ${width} px wide in ${room} px`);
+}

@@ -1,0 +1,81 @@
+// The chat page: who is signed in gets the conversations, everybody else the way to sign in or up.
+
+import { Confab, IndexedDbStore } from '../confab.js';
+import { Chat } from './chat/app.js';
+import { welcome } from './chat/welcome.js';
+import { h, replace } from './dom.js';
+import { me, signOut } from './session.js';
+import { confirmed, toast } from './ui.js';
+
+const STORE = 'confab ';
+const root = document.getElementById('app');
+let chat = null;
+
+// What is kept on this device for other users goes when somebody signs in: it is for their eyes.
+async function forgetOthers(user) {
+    for (const { name } of (await indexedDB.databases?.()) ?? []) {
+        if (name.startsWith(STORE) && name !== STORE + user.id) indexedDB.deleteDatabase(name);
+    }
+}
+
+async function start(notice = '') {
+    document.title = 'Confab';
+    try {
+        const user = await me();
+        if (user) await enter(user);
+        else replace(root, welcome({ notice, done: enter }));
+    } catch (error) {
+        const again = h('button', { class: 'primary', onclick: () => start(notice) }, 'Try again');
+        const text = h('p', { class: 'problem', role: 'alert' }, error.message);
+        replace(root, h('main', { class: 'waiting' }, h('h1', null, 'Confab'), text, again));
+    }
+}
+
+async function enter(user) {
+    await forgetOthers(user).catch(() => {}); // some browsers have no databases in private windows
+    const client = new Confab({ session: true, store: new IndexedDbStore(STORE + user.id) });
+    const mine = new Chat({ client, user, leave });
+    chat = mine;
+    const isOther = () => client.me && client.me.id !== user.id;
+    client.on('state', ({ state }) => {
+        if (chat === mine && state === 'signed-out') restart('You have been signed out.');
+    });
+    client.on('reset', () => {
+        if (chat === mine && isOther()) restart();
+    });
+    replace(root, mine.element);
+    mine.start();
+    client.connect().catch(() => {}); // the state says what is wrong
+}
+
+async function close() {
+    const closing = chat;
+    chat = null;
+    closing.stop();
+    await closing.client.close();
+}
+
+// The session has ended, or is another user's: the server knows.
+async function restart(notice) {
+    await close();
+    await start(notice);
+}
+
+async function leave() {
+    const { client, user } = chat;
+    const unsent = client.pending().length;
+    const text = `${unsent === 1 ? 'A message is' : `${unsent} messages are`} not sent yet, and will be lost.`;
+    if (unsent && !(await confirmed({ title: 'Sign out?', text, yes: 'Sign out' }))) return;
+    try {
+        await signOut();
+    } catch (error) {
+        toast(error.message, { bad: true });
+        return;
+    }
+    await close();
+    indexedDB.deleteDatabase(STORE + user.id);
+    history.replaceState(null, '', '/');
+    await start();
+}
+
+start();

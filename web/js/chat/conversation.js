@@ -1,0 +1,221 @@
+// The open conversation: its head, the messages, the field to write in, and the panel of people.
+
+import { avatar, h, icon, replace } from '../dom.js';
+import { confirmed, toast } from '../ui.js';
+import { Composer } from './composer.js';
+import { Panel } from './panel.js';
+import { Thread } from './thread.js';
+import { nameOf, partnerOf, presenceText, presenceTitle, preview, titleOf } from './text.js';
+
+const BANNERS = {
+    connecting: 'Connecting…',
+    waiting: 'No connection. What you write is sent when it is back.',
+    syncing: 'Catching up…',
+};
+
+export class Conversation {
+    #chat;
+    #id = null;
+    #isRefused = false; // opened by an address, but not there
+    #head = h('header', { class: 'head' });
+    #headSign = '';
+    #banner = h('p', { class: 'banner', role: 'status' });
+    #typing = h('p', { class: 'typing' });
+
+    constructor({ chat }) {
+        this.#chat = chat;
+        const { client } = chat;
+        this.composer = new Composer({ client });
+        this.thread = new Thread({
+            client,
+            acts: {
+                reply: (message) => this.composer.reply(message),
+                edit: (message) => this.composer.edit(message),
+                remove: (message) => this.#remove(message),
+            },
+        });
+        this.composer.editLast = () => this.thread.lastOwn();
+        this.composer.sent = () => this.thread.toEnd();
+        this.panel = new Panel({ chat, close: () => this.#showPanel(false) });
+        this.element = h(
+            'section',
+            { class: 'conversation', hidden: true, 'aria-label': 'Conversation' },
+            h(
+                'div',
+                { class: 'middle' },
+                this.#head,
+                this.#banner,
+                this.thread.element,
+                this.#typing,
+                this.composer.element,
+            ),
+            this.panel.element,
+        );
+        this.element.addEventListener('keydown', ({ key }) => {
+            if (key === 'Escape' && !this.panel.element.hidden) this.#showPanel(false);
+        });
+    }
+
+    get #conversation() {
+        return this.#chat.client.conversations.get(this.#id);
+    }
+
+    // null: none.
+    show(id) {
+        if (id !== this.#id) {
+            this.#showPanel(false);
+            this.#id = id;
+            this.#headSign = '';
+            this.#isRefused = false;
+            this.thread.show(id);
+            this.composer.show(id);
+            if (id && matchMedia('(hover: hover)').matches) this.composer.focus();
+        }
+        this.element.hidden = id === null;
+    }
+
+    stop() {
+        this.thread.stop();
+    }
+
+    focus() {
+        this.composer.focus();
+    }
+
+    update(dirty) {
+        this.#drawBanner();
+        if (this.#id === null) return;
+        const { client } = this.#chat;
+        if (!this.#conversation) {
+            if (client.state === 'online') this.#refuse();
+            return;
+        }
+        this.#isRefused = false;
+        this.element.classList.remove('refused');
+        if (!client.me) return;
+        const isChanged = dirty === null || dirty.has(this.#id);
+        if (isChanged) {
+            this.#chat.follow(this.#conversation.participants.slice(0, 50).map(({ id }) => id));
+            this.composer.update(this.#conversation);
+        }
+        this.#drawHead();
+        this.#drawTyping();
+        this.panel.update(this.#conversation);
+        this.thread.update(isChanged);
+    }
+
+    // Not there, or not for this user. One that was just made may be on its way, so it is looked at
+    // again whenever something comes.
+    #refuse() {
+        if (this.#isRefused) return;
+        this.#isRefused = true;
+        this.element.classList.add('refused');
+        const back = h('a', { class: 'button plain round back', href: '#/', 'aria-label': 'Back' }, icon('back'));
+        replace(this.#head, back, h('p', { class: 'quiet' }, 'This conversation is not here, or you are not in it.'));
+        this.#headSign = '';
+    }
+
+    #drawBanner() {
+        const { state } = this.#chat.client;
+        const text = BANNERS[state] ?? '';
+        if (this.#banner.dataset.state === state) return;
+        this.#banner.dataset.state = state;
+        const again = () => this.#chat.client.resume();
+        replace(
+            this.#banner,
+            text,
+            state === 'waiting' && h('button', { class: 'small', onclick: again }, 'Try now'),
+        );
+        this.#banner.hidden = !text;
+    }
+
+    #drawHead() {
+        const { client } = this.#chat;
+        const { me } = client;
+        const conversation = this.#conversation;
+        const partner = partnerOf(conversation, me);
+        const presence = partner && client.presence.get(partner.id);
+        const title = titleOf(conversation, me);
+        const count = conversation.participant_count;
+        const people = count === 1 ? 'Only you' : `${count} people`;
+        const state = {
+            id: conversation.id,
+            title,
+            sub: partner ? presenceText(presence) : people,
+            hint: partner && presenceTitle(presence),
+            isOnline: presence?.state === 'online',
+        };
+        const sign = JSON.stringify(state);
+        if (sign === this.#headSign) return;
+        this.#headSign = sign;
+        this.element.setAttribute('aria-label', title);
+        this.#fillHead(state, partner);
+    }
+
+    #fillHead({ id, title, sub, hint, isOnline }, partner) {
+        const picture = avatar(partner?.id ?? id, title, { image: partner?.avatar });
+        if (isOnline) picture.append(h('span', { class: 'presence online' }));
+        const isOpen = !this.panel.element.hidden;
+        this.toggle = h(
+            'button',
+            {
+                class: 'plain round',
+                'aria-label': 'People and settings',
+                title: 'People and settings',
+                'aria-expanded': String(isOpen),
+                onclick: () => this.#showPanel(this.panel.element.hidden),
+            },
+            icon('people'),
+        );
+        replace(
+            this.#head,
+            h('a', { class: 'button plain round back', href: '#/', 'aria-label': 'Back to the list' }, icon('back')),
+            picture,
+            h('div', { class: 'names' }, h('h1', { dir: 'auto' }, title), h(
+                'p',
+                { class: 'quiet small', title: hint },
+                sub,
+            )),
+            this.toggle,
+        );
+    }
+
+    #showPanel(isShown) {
+        const isChanged = this.panel.element.hidden === isShown;
+        if (!isChanged) return;
+        this.panel.element.hidden = !isShown;
+        this.element.classList.toggle('with-panel', isShown);
+        this.toggle?.setAttribute('aria-expanded', String(isShown));
+        if (isShown) {
+            this.panel.update(this.#conversation);
+            this.panel.focus();
+        } else this.toggle?.focus();
+    }
+
+    #drawTyping() {
+        const { client } = this.#chat;
+        const names = client.typists(this.#id).map((id) => {
+            return nameOf(this.#conversation.participants.find((person) => person.id === id));
+        });
+        let text = '';
+        if (names.length === 1) text = `${names[0]} is typing…`;
+        else if (names.length === 2) text = `${names[0]} and ${names[1]} are typing…`;
+        else if (names.length > 2) text = 'Several people are typing…';
+        if (this.#typing.textContent !== text) this.#typing.textContent = text;
+    }
+
+    async #remove(message) {
+        const text = preview(message.message_body);
+        const isSure = await confirmed({
+            title: 'Delete this message?',
+            text: `“${text}” is deleted for everybody.`,
+            yes: 'Delete',
+        });
+        if (!isSure) return;
+        try {
+            await this.#chat.client.delete(message);
+        } catch (error) {
+            toast(error.message, { bad: true });
+        }
+    }
+}
