@@ -6,9 +6,10 @@ import { RequestForm } from './browse/forms.js';
 import { Links } from './browse/links.js';
 import { filters, ordering, pages } from './browse/lists.js';
 import { loadSchema } from './browse/schema.js';
+import { confirmed } from './ui.js';
 
 const $ = (id) => document.getElementById(id);
-const { path, prefix, method, address, allow, user, status } = document.body.dataset;
+const { path, prefix, method, address, allow, user } = document.body.dataset;
 const allowed = allow.split(', ').filter(Boolean);
 const WITH_BODY = ['POST', 'PUT', 'PATCH'];
 
@@ -105,20 +106,11 @@ async function remove(links) {
 }
 
 function deleteButton(links) {
-    const dialog = h('dialog', { 'aria-labelledby': 'delete-title' },
-        h('form', { method: 'dialog' },
-            h('header', null, h('h2', { id: 'delete-title' }, 'Delete this?')),
-            h('div', { class: 'body' },
-                h('p', { class: 'mono address' }, `DELETE ${location.pathname}`),
-                h('p', null, 'It cannot be undone.')),
-            h('footer', null, h('button', { value: 'no', autofocus: true }, 'Cancel'),
-                h('button', { class: 'danger', value: 'yes' }, 'Delete'))));
-    dialog.addEventListener('close', () => dialog.returnValue === 'yes' && remove(links));
-    const ask = () => {
-        dialog.returnValue = '';
-        dialog.showModal();
+    const text = `DELETE ${location.pathname}: it cannot be undone.`;
+    const ask = async () => {
+        if (await confirmed({ title: 'Delete this?', text, yes: 'Delete' })) await remove(links);
     };
-    return [h('button', { class: 'danger', type: 'button', onclick: ask }, 'DELETE'), dialog];
+    return h('button', { class: 'danger', type: 'button', onclick: ask }, 'DELETE');
 }
 
 const mayNot = (operation) => user === '' && ['user', 'admin'].includes(operation?.['x-access']);
