@@ -71,8 +71,8 @@ describe('browsing', () => {
             await assertAccessible(page);
             await assertNoSideways(page);
             await page.getByRole('link', { name: 'Sign out' }).click();
-            await page.getByRole('button', { name: 'Sign out' }).click();
             page.allow.push(refused(401));
+            await page.getByRole('button', { name: 'Sign out' }).click();
             await page.waitForURL(`**${messagesOf(talk)}`);
             await page.getByText('only to those who are signed in').waitFor();
         });
@@ -371,9 +371,8 @@ describe('what went wrong', () => {
         401: { path: ME, as: null, said: /only to those who are signed in/ },
         404: { path: '/api/nope/', said: /There is nothing here/ },
         405: { path: '/api/token/', said: /what can be done instead/ },
-        400: { path: `${USERS}?page=501`, said: /answer says what/, skip: true },
     };
-    for (const [code, { path, said, as }] of Object.entries(cases).filter(([, one]) => !one.skip)) {
+    for (const [code, { path, said, as }] of Object.entries(cases)) {
         test(`${code} is said in words`, async (t) => {
             const page = await open(t, path, { allow: [refused(code)], ...(as === null && { as }) });
             await page.getByText(said).waitFor();

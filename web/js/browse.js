@@ -49,14 +49,13 @@ function showAnswer(shown, links) {
 const SHORT = 8; // characters of an id that tell it from the others
 const readable = (segment) => (segment.length > 30 ? `${segment.slice(0, SHORT)}…` : segment);
 
-// One for each part of the address that is a place of its own.
-function crumbs(schema) {
+// One for each part of the address that is a place of its own. `template`: the path of the schema.
+function crumbs(schema, template) {
     const names = here.slice(base.length).split('/').filter(Boolean);
-    const parts = path.slice('/api/'.length).split('/').filter(Boolean);
-    if (!here.startsWith(base) || !path.startsWith('/api/') || names.length !== parts.length) return;
+    const segments = template.slice('/api/'.length).split('/').filter(Boolean);
     const links = names.map((name, n) => {
         const isLast = n === names.length - 1;
-        const isPlace = isLast || schema.has(`/api/${parts.slice(0, n + 1).join('/')}/`);
+        const isPlace = isLast || schema.has(`/api/${segments.slice(0, n + 1).join('/')}/`);
         const text = readable(decodeURIComponent(name));
         const href = `${base}${names.slice(0, n + 1).join('/')}/`;
         return isPlace
@@ -67,12 +66,12 @@ function crumbs(schema) {
     replace($('crumbs'), [root, ...links].map((link) => h('span', null, link)));
 }
 
+// Of the root they are the answer itself.
 function parts(schema) {
-    const list = schema.parts(path);
-    if (list.length === 0 || path === '/api/') return;
+    const list = path === '/api/' ? [] : schema.parts(path);
     const links = list.map(({ name, methods }) => h('a', { class: 'button small', href: `${here}${name}/` },
-        name, !methods.includes('GET') && h('span', { class: 'quiet' }, ` ${methods.join(', ')}`)));
-    replace($('parts'), h('nav', { class: 'row', 'aria-label': 'Below this' },
+        name, !methods.includes('GET') && h('span', { class: 'quiet' }, methods.join(', '))));
+    replace($('parts'), links.length > 0 && h('nav', { class: 'row', 'aria-label': 'Below this' },
         h('span', { class: 'quiet small' }, 'Below this:'), links));
 }
 
@@ -143,27 +142,33 @@ function tools(operations, forms, links) {
 
 // ---- all of it ----------------------------------------------------------------------------------
 
+function addLists(schema, get, present) {
+    const query = schema.query(get);
+    replace($('filters'), filters(query));
+    replace($('lists'), pages(present), ordering(query, schema.rowFields(get)));
+}
+
+function addForms(schema, operations, present, links) {
+    const forms = formsOf(schema, operations, present, links);
+    tools(operations, forms, links);
+    replace($('forms'), forms.map((form) => form.node));
+    if (forms.length === 1) forms[0].node.open = true;
+}
+
 async function enhance() {
     const present = readBody();
     const shown = shownAtFirst();
     const schema = await loadSchema().catch((error) => say(`No forms: ${error.message}`));
-    const links = new Links(base, schema?.hasRows(path) ? here : null);
+    const template = here.startsWith(base) ? schema?.pathOf(path, `/api/${here.slice(base.length)}`) : null;
+    const isCanonical = template !== null && template === path;
+    const links = new Links(base, isCanonical && schema?.hasRows(path) ? here : null);
     replace($('exchange'), exchangeNode(shown, links));
     const operations = schema?.operations(path) ?? {};
     if (Object.keys(operations).length === 0) return;
-    const get = operations.GET;
-    const isGood = shown.status < 300;
-    const forms = formsOf(schema, operations, isGood ? present : null, links);
-    crumbs(schema);
-    parts(schema);
-    tools(operations, forms, links);
-    if (get) {
-        const query = schema.query(get);
-        replace($('filters'), filters(query));
-        replace($('lists'), pages(present), ordering(query, schema.rowFields(get)));
-    }
-    replace($('forms'), forms.map((form) => form.node));
-    if (forms.length === 1) forms[0].node.open = true;
+    if (template) crumbs(schema, template);
+    if (isCanonical) parts(schema);
+    if (operations.GET) addLists(schema, operations.GET, present);
+    addForms(schema, operations, shown.status < 300 ? present : null, links);
 }
 
 enhance();

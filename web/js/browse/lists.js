@@ -1,6 +1,6 @@
 // What a list has beside its rows: filters, an order, pages. All of it is in the query of the address.
 import { h, numberOf } from '../dom.js';
-import { Field, FieldError } from './fields.js';
+import { Field } from './fields.js';
 
 const NOT_FILTERS = ['page', 'page_size', 'cursor', 'format', 'ordering', 'limit'];
 const OF_PLACE = ['page', 'cursor']; // start again where the rows are others
@@ -43,11 +43,7 @@ export function filters(parameters) {
     const set = fields.filter((field) => field.initial !== '').length;
     const apply = (event) => {
         event.preventDefault();
-        try {
-            location.assign(addressWith(queryOf(fields, taken)));
-        } catch (error) {
-            if (!(error instanceof FieldError)) throw error;
-        }
+        location.assign(addressWith(queryOf(fields, taken)));
     };
     const all = addressWith((now) => taken.forEach((parameter) => setAnew(now, parameter, '')));
     return h('details', { class: 'card filters', open: set > 0 },

@@ -3,6 +3,8 @@ import { request } from '../session.js';
 
 const isId = (segment) => segment.startsWith('{');
 const segmentsOf = (path) => path.split('/').filter(Boolean);
+// Ids have several names in the paths.
+const unnamed = (path) => path.replace(/\{\w+\}/g, '{}');
 
 export const loadSchema = async () =>
     new Schema(await request('GET', '/api/schema/', { query: { format: 'json' } }));
@@ -10,6 +12,9 @@ export const loadSchema = async () =>
 export class Schema {
     constructor(document) {
         this.document = document;
+        const entries = Object.entries(document.paths);
+        this.paths = new Map(entries.map(([path]) => [unnamed(path), path]));
+        this.aliases = new Set(entries.flatMap(([, item]) => item['x-aliases'] ?? []).map(unnamed));
     }
 
     // What a {"$ref": "#/..."} stands for.
@@ -41,31 +46,37 @@ export class Schema {
         return Object.keys(this.resolve(rows?.items)?.properties ?? {});
     }
 
-    has(path) {
-        return path in this.document.paths || this.#aliases.has(path);
+    // Of the path and its aliases the one that an address is of; null if none.
+    pathOf(path, address) {
+        const names = segmentsOf(address);
+        const all = [path, ...(this.document.paths[path]?.['x-aliases'] ?? [])];
+        return all.find((one) => {
+            const segments = segmentsOf(one);
+            return segments.length === names.length && segments.every((s, n) => isId(s) || s === names[n]);
+        }) ?? null;
     }
 
-    get #aliases() {
-        const lists = Object.values(this.document.paths).map((one) => one['x-aliases'] ?? []);
-        return new Set(lists.flat());
+    has(path) {
+        return this.paths.has(unnamed(path)) || this.aliases.has(unnamed(path));
     }
 
     // Is there something with an id directly below this list?
     hasRows(path) {
-        return this.#below(path).some(([last]) => isId(last));
+        return this.#below(path).some(({ name }) => isId(name));
     }
 
     // What is directly below it under a name of its own: [{name: 'messages', methods: ['GET', 'POST']}].
     parts(path) {
         return this.#below(path)
-            .filter(([last]) => !isId(last))
-            .map(([name, full]) => ({ name, methods: Object.keys(this.operations(full)) }));
+            .filter(({ name }) => !isId(name))
+            .map(({ name, full }) => ({ name, methods: Object.keys(this.operations(full)) }));
     }
 
     #below(path) {
-        const depth = segmentsOf(path).length;
-        return Object.keys(this.document.paths)
-            .filter((full) => full.startsWith(path) && segmentsOf(full).length === depth + 1)
-            .map((full) => [segmentsOf(full).at(-1), full]);
+        const start = unnamed(path);
+        const depth = segmentsOf(path).length + 1;
+        return [...this.paths]
+            .filter(([one]) => one.startsWith(start) && segmentsOf(one).length === depth)
+            .map(([, full]) => ({ name: segmentsOf(full).at(-1), full }));
     }
 }
