@@ -13,7 +13,7 @@ export const SIZES = {
 export const WAIT_MS = 30_000; // a bound for what does not come; no claim about time
 
 // Chromium writes these itself when the server is away, or refuses what a test wants refused.
-export const CUT = /ERR_CONNECTION_|ERR_EMPTY_RESPONSE|ERR_NETWORK_|WebSocket connection to/;
+export const CUT = /ERR_CONNECTION_|ERR_EMPTY_RESPONSE|ERR_NETWORK_|ERR_INTERNET_|WebSocket connection to/;
 export const refused = (status) => new RegExp(`the server responded with a status of ${status}|^${status} `);
 
 // One browser for the file. Returns an object whose `browser` is there from the first test on.

@@ -41,15 +41,14 @@ async function enter(user) {
         if (chat === mine && state === 'signed-out') restart('You have been signed out.');
     });
     client.on('reset', () => {
-        if (chat === mine && isOther()) restart();
+        queueMicrotask(() => chat === mine && isOther() && restart()); // it knows behind this event
     });
     replace(root, mine.element);
     mine.start();
     client.connect().catch(() => {}); // the state says what is wrong
 }
 
-async function close() {
-    const closing = chat;
+async function close(closing) {
     chat = null;
     closing.stop();
     await closing.client.close();
@@ -57,23 +56,25 @@ async function close() {
 
 // The session has ended, or is another user's: the server knows.
 async function restart(notice) {
-    await close();
+    await close(chat);
     await start(notice);
 }
 
 async function leave() {
-    const { client, user } = chat;
-    const unsent = client.pending().length;
+    const leaving = chat;
+    const unsent = leaving.client.pending().length;
     const text = `${unsent === 1 ? 'A message is' : `${unsent} messages are`} not sent yet, and will be lost.`;
     if (unsent && !(await confirmed({ title: 'Sign out?', text, yes: 'Sign out' }))) return;
+    chat = null; // that it is signed out will be no news
     try {
         await signOut();
     } catch (error) {
+        chat = leaving;
         toast(error.message, { bad: true });
         return;
     }
-    await close();
-    indexedDB.deleteDatabase(STORE + user.id);
+    await close(leaving);
+    indexedDB.deleteDatabase(STORE + leaving.user.id);
     history.replaceState(null, '', '/');
     await start();
 }

@@ -92,7 +92,7 @@ export function showProblems(form, problem, error = null) {
         }
         const id = `${input.id}-error`;
         input.setAttribute('aria-invalid', 'true');
-        input.setAttribute('aria-errormessage', id);
+        input.setAttribute('aria-describedby', `${id} ${input.id}-hint`);
         input.after(h('p', { class: 'error', id }, sentences.join(' ')));
         first ??= input;
     }

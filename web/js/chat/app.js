@@ -58,7 +58,7 @@ export class Chat {
         listen('message', (event) => this.#announce(event));
         listen('presence', ({ userId }) => this.#plan(this.sidebar.conversationsWith(userId)));
         listen('gone', ({ conversationId }) => this.#left(conversationId));
-        const { signal } = this.#abort;
+        const { signal } = this;
         addEventListener('hashchange', () => this.#route(), { signal });
         addEventListener('focus', () => this.#plan([]), { signal });
         document.addEventListener('visibilitychange', () => this.#plan([]), { signal });
@@ -71,6 +71,10 @@ export class Chat {
         this.#abort.abort();
         this.#stops.forEach((stop) => stop());
         this.conversation.stop();
+    }
+
+    get signal() {
+        return this.#abort.signal;
     }
 
     // ---- where we are ----

@@ -62,6 +62,7 @@ export class Conversation {
 
     // null: none.
     show(id) {
+        this.element.hidden = id === null;
         if (id !== this.#id) {
             this.#showPanel(false);
             this.#id = id;
@@ -71,7 +72,6 @@ export class Conversation {
             this.composer.show(id);
             if (id && matchMedia('(hover: hover)').matches) this.composer.focus();
         }
-        this.element.hidden = id === null;
     }
 
     stop() {

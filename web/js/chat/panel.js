@@ -112,7 +112,7 @@ export class Panel {
     }
 
     async #rename({ id, title }) {
-        const name = field('Name', { name: 'title', value: title, maxlength: 255, dir: 'auto', autocomplete: 'off' });
+        const name = field('Name', { name: 'title', value: title, maxlength: 255, dir: 'auto', autofocus: true });
         const problem = h('p', { class: 'problem', role: 'alert', hidden: true });
         const body = h('div', null, problem, name.node);
         const dialog = openDialog({

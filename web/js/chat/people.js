@@ -20,6 +20,7 @@ export function peoplePicker({ without = [], changed = () => {} }) {
         type: 'search',
         placeholder: 'Name or username',
         autocomplete: 'off',
+        autofocus: true,
         dir: 'auto',
         oninput: () => later(),
     });

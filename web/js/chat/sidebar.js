@@ -75,7 +75,8 @@ export class Sidebar {
         const close = () => (menu.open = false);
         menu.addEventListener('focusout', ({ relatedTarget: to }) => to && !menu.contains(to) && close());
         menu.addEventListener('keydown', ({ key }) => key === 'Escape' && close());
-        document.addEventListener('click', ({ target }) => menu.contains(target) || close());
+        const { signal } = this.#chat;
+        document.addEventListener('click', ({ target }) => menu.contains(target) || close(), { signal });
         return menu;
     }
 

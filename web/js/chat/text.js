@@ -56,8 +56,7 @@ export function linked(text) {
 export const preview = (text) => text.slice(0, PREVIEW_MAX).replace(/\s+/gu, ' ');
 
 // One to three emoji and nothing else.
-export const isEmoji = (text) =>
-    /^(?:\p{RI}\p{RI}|\p{Emoji_Presentation}[\p{EMod}\u200d\ufe0f\p{Emoji_Presentation}]{0,8}){1,3}$/u.test(text);
+export const isEmoji = (text) => /^\p{RGI_Emoji}{1,3}$/v.test(text);
 
 export function presenceText(presence) {
     if (presence?.state === 'online') return 'Online';

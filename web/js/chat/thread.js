@@ -102,6 +102,8 @@ export class Thread {
 
     // `isChanged`: something of this conversation.
     update(isChanged) {
+        const { last_seq: last, messages } = this.#conversation;
+        if (this.#isNew && last > 0 && !messages.has(last)) return; // they are on their way
         if (this.#isNew) this.#open();
         else if (isChanged) this.#draw();
         this.#markRead();
