@@ -29,9 +29,9 @@ function readBody() {
 const shownAtFirst = () => ({
     method,
     address,
-    status: Number(status),
+    status: Number(document.body.dataset.status),
     reason: $('status').textContent.replace(/^HTTP \d+ /, ''),
-    headers: $('headers').textContent,
+    headers: $('headers').textContent.trim(),
     body: $('body').textContent,
 });
 
@@ -68,7 +68,9 @@ function crumbs(schema, template) {
 
 // Of the root they are the answer itself.
 function parts(schema) {
-    const list = path === '/api/' ? [] : schema.parts(path);
+    const isRead = ({ methods }) => methods.includes('GET');
+    const all = path === '/api/' ? [] : schema.parts(path);
+    const list = [...all.filter(isRead), ...all.filter((part) => !isRead(part))];
     const links = list.map(({ name, methods }) => h('a', { class: 'button small', href: `${here}${name}/` },
         name, !methods.includes('GET') && h('span', { class: 'quiet' }, methods.join(', '))));
     replace($('parts'), links.length > 0 && h('nav', { class: 'row', 'aria-label': 'Below this' },
@@ -105,7 +107,7 @@ async function remove(links) {
 }
 
 function deleteButton(links) {
-    const text = `DELETE ${location.pathname}: it cannot be undone.`;
+    const text = `DELETE ${location.pathname} cannot be undone.`;
     const ask = async () => {
         if (await confirmed({ title: 'Delete this?', text, yes: 'Delete' })) await remove(links);
     };
@@ -167,7 +169,7 @@ async function enhance() {
     if (Object.keys(operations).length === 0) return;
     if (template) crumbs(schema, template);
     if (isCanonical) parts(schema);
-    if (operations.GET) addLists(schema, operations.GET, present);
+    if (operations.GET && !mayNot(operations.GET)) addLists(schema, operations.GET, present);
     addForms(schema, operations, shown.status < 300 ? present : null, links);
 }
 

@@ -70,8 +70,9 @@ function foldButton(pre) {
 
 // ---- showing ------------------------------------------------------------------------------------
 
+// Of one line each.
 function headerLines(text, links) {
-    return text.trim().split('\n').map((line, n) => {
+    return text.split('\n').map((line, n) => {
         const cut = line.indexOf(':');
         const value = line.slice(cut + 1).trim();
         const link = links.ofText(value);
@@ -80,21 +81,32 @@ function headerLines(text, links) {
     });
 }
 
-// `tools`: buttons of the page's own for this exchange.
-export function exchangeNode(shown, links, tools = []) {
-    const { method, address, status, headers, body } = shown;
-    const count = headers.trim() === '' ? 0 : headers.trim().split('\n').length;
-    const pre = h('pre', { class: 'body', tabindex: '0', role: 'group', 'aria-label': 'Body' }, body);
-    if (body !== '') showJson(pre, body, links);
+const isNested = (body) => (body.match(/[{[]/g) ?? []).length > 1;
+
+function bodyOf({ status, body }, links) {
+    if (body === '') {
+        return { node: h('p', { class: 'quiet' }, status ? 'There is no body.' : 'There was no answer.') };
+    }
+    const node = h('pre', { class: 'body', tabindex: '0', role: 'group', 'aria-label': 'Body' }, body);
+    showJson(node, body, links);
+    return { node, buttons: [isNested(body) && foldButton(node), copyButton(body)] };
+}
+
+function headersOf({ headers }, links) {
+    if (headers === '') return null;
+    const lines = headerLines(headers, links);
+    return h('details', { class: 'headers' }, h('summary', null, `${lines.length} headers`),
+        h('pre', { tabindex: '0', role: 'group', 'aria-label': 'Headers' }, lines));
+}
+
+// `links`: a Links (links.js).
+export function exchangeNode(shown, links) {
+    const { method, address, status } = shown;
+    const { node, buttons } = bodyOf(shown, links);
     return h('div', { class: 'exchange' },
         h('div', { class: 'line' },
             h('p', { class: 'request' }, h('b', null, method), ' ', h('span', null, address)),
             h('p', { class: `status badge ${gradeOf(status)}` }, statusOf(shown))),
-        count > 0 && h('details', { class: 'headers' },
-            h('summary', null, `${count} headers`),
-            h('pre', { tabindex: '0', role: 'group', 'aria-label': 'Headers' }, headerLines(headers, links))),
-        body === ''
-            ? h('p', { class: 'quiet' }, status ? 'There is no body.' : 'There was no answer.')
-            : h('div', { class: 'framed' },
-                h('div', { class: 'row copies' }, tools, foldButton(pre), copyButton(body)), pre));
+        h('div', { class: 'line' }, headersOf(shown, links), h('div', { class: 'row buttons' }, buttons)),
+        node);
 }

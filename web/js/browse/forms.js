@@ -123,10 +123,10 @@ export class RequestForm {
     }
 
     #show(answer) {
-        replace(this.answer, exchangeNode(answer, this.links), this.#whereNow(answer));
+        replace(this.answer, this.#whereNow(answer), exchangeNode(answer, this.links));
         this.said.textContent = statusOf(answer);
         if (answer.status < 400 && answer.status > 0) {
-            this.answer.scrollIntoView({ block: 'nearest' });
+            this.answer.scrollIntoView({ block: 'start' });
             return;
         }
         this.#showProblems(problemsOf(answer));

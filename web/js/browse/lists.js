@@ -46,8 +46,9 @@ export function filters(parameters) {
         location.assign(addressWith(queryOf(fields, taken)));
     };
     const all = addressWith((now) => taken.forEach((parameter) => setAnew(now, parameter, '')));
+    const isList = parameters.some(({ name }) => name === 'page_size');
     return h('details', { class: 'card filters', open: set > 0 },
-        h('summary', null, h('h2', null, 'Filters', set > 0 && h('span', { class: 'badge accent' }, String(set)))),
+        h('summary', null, h('h2', null, isList ? 'Filters' : 'Parameters', set > 0 && h('span', { class: 'badge accent' }, String(set)))),
         h('form', { onsubmit: apply },
             h('div', { class: 'fields' }, fields.map((field) => field.node)),
             h('div', { class: 'actions' },
