@@ -222,6 +222,7 @@ static void logout_page(struct req *r, enum err e, struct buf *out)
         {"next", next_or(r, STR(""))},
         {"problem", problem_text(r, e)},
         {"user", page_user(r)},
+        {"nobody", page_user(r).n == 0 ? STR("You are not signed in.") : STR("")},
     };
     page_write(r, "pages/logout.html", slots, COUNT_OF(slots), out);
 }
