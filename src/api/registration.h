@@ -17,5 +17,5 @@ handler api_register;
         .throttle = THROTTLE_REGISTER, .input = api_registration_input,                            \
         .input_count = REGISTRATION_FIELDS, .slow = api_registration_slow,                         \
         .object = api_registration_check, .handle = api_register, .out = &shape_registration,      \
-        .status = 201, .secret = true                                                              \
+        .status = 201, .about = "Makes an account and logs it in.", .secret = true                 \
     }
