@@ -468,7 +468,8 @@ const struct resource api_conversation_list_resource = {
              .handle = list_conversations, .fails = FAILS(ERR_PAGE_TOO_LARGE),
              .out = &shape_conversation_page, .status = 200},
             {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(create_input), .object = find_people,
-             .handle = create_conversation, .out = &shape_conversation, .status = 201, .also = 200,
+             .fails = FAILS(ERR_CONFLICT, ERR_CONVERSATION_CLOSED), .handle = create_conversation,
+             .out = &shape_conversation, .status = 201, .also = 200,
              .about =
                  "Opens a conversation, whose owner the caller is. With direct: the one that there "
                  "is, if there is one.",
