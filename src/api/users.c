@@ -140,7 +140,7 @@ static enum err list_users(struct req *r)
 
 const struct resource api_user_list_resource = {
     .name = "User List",
-    .description = "People. POST registers one.",
+    .description = "People.",
     .paths = {"users/"},
     .methods = {LIST_ROUTE, REGISTRATION_ROUTE},
 };
@@ -257,6 +257,10 @@ enum err api_delete_user(struct req *r)
     return chat_account_delete(&r->call, r->object);
 }
 
+#define SAVE_ABOUT                                                                                 \
+    "Changes an account, by its user or an admin, who may also change role and is_active."
+#define DELETE_ABOUT                                                                               \
+    "Hides the account at once and erases it in the background; of its messages tombstones stay."
 #define SHOW_ROUTE                                                                                 \
     {                                                                                              \
         .method = "GET", .access = ACCESS_USER, .db = ROUTE_READ, .object = api_find_user,         \
@@ -266,12 +270,14 @@ enum err api_delete_user(struct req *r)
     {                                                                                              \
         .method = name, .access = ACCESS_USER, .db = ROUTE_WRITE,                                  \
         .input = FIELDS(api_user_save_input), .object = api_find_changed_user,                     \
-        .fails = FAILS(ERR_LAST_ADMIN), .handle = save_user, .out = &shape_user, .status = 200     \
+        .fails = FAILS(ERR_LAST_ADMIN), .handle = save_user, .about = SAVE_ABOUT,                  \
+        .out = &shape_user, .status = 200                                                          \
     }
 #define DELETE_ROUTE                                                                               \
     {                                                                                              \
         .method = "DELETE", .access = ACCESS_USER, .db = ROUTE_WRITE, .object = find_changeable,   \
-        .fails = FAILS(ERR_LAST_ADMIN), .handle = api_delete_user, .status = 204                   \
+        .fails = FAILS(ERR_LAST_ADMIN), .handle = api_delete_user, .status = 204,                  \
+        .about = DELETE_ABOUT                                                                      \
     }
 
 const struct resource api_user_resource = {

@@ -438,7 +438,8 @@ void openapi_put_operation(struct openapi_writer *w, const struct resource *reso
     json_str(o, str_of(tag_of(resource)));
     json_close_array(o);
     json_field_str(o, "summary", summary(w, resource, route));
-    json_field_str(o, "description", str_of(resource->description));
+    json_field_str(o, "description",
+                   str_of(route->about != NULL ? route->about : resource->description));
     json_field_str(o, "x-access", str_of(access_name(route->access)));
     put_parameters(w, resource, route);
     if (route->input_count > 0) {
