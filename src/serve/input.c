@@ -277,6 +277,11 @@ static bool add_item(struct check *c, const struct raw *raw)
 
 static bool list_fits(struct check *c, size_t count)
 {
+    if ((int64_t)count < c->field->min) {
+        wrong(c, arena_printf(c->r->arena, "Ensure this field has at least %lld elements.",
+                              (long long)c->field->min));
+        return false;
+    }
     if (c->field->max > 0 && (int64_t)count > c->field->max) {
         wrong(c, arena_printf(c->r->arena, "Ensure this field has no more than %lld elements.",
                               (long long)c->field->max));

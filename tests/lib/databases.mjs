@@ -120,11 +120,13 @@ class MariaDbDatabase {
         return this.sql(text).split('\n');
     }
 
-    // Keys are bytes there, which are text but for the column of 32 bytes.
+    // Keys are bytes there, which are text but for the column of 32 bytes. Columns that are worked out of
+    // others are there for indexes that other engines have without them.
     rows(table) {
         const columns = this.sql(
             'SELECT column_name, data_type, character_maximum_length FROM information_schema.columns ' +
                 `WHERE table_schema = database() AND table_name = '${table}' ` +
+                "AND coalesce(generation_expression, '') = '' " +
                 'ORDER BY CAST(column_name AS BINARY)',
         );
         const texts = columns.split('\n').map((line) => {
