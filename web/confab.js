@@ -1262,7 +1262,7 @@ export class Confab extends Replica {
         this.me = user;
         this.touch('meta', 'me');
         if (isOther) {
-            if (this.#options.session) this.#refuse(link.token); // it is the former user's
+            this.#token = null; // of a session it may be the former user's
             link.end(BROKEN);
             return;
         }
@@ -1371,7 +1371,8 @@ export class Confab extends Replica {
             const error = await errorOf(response);
             if (error.isIdentity) this.#refuse(token);
             if (error.isIdentity && this.#options.session) this.#link?.end(SIGNED_OUT);
-            const mayRetry = error.isIdentity && !again && !options.isLink && !this.#options.session;
+            const mayRetry =
+                error.isIdentity && !again && !options.isLink && !this.#options.session;
             if (!mayRetry) throw error;
         }
     }

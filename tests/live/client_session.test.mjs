@@ -37,13 +37,19 @@ async function withCookies(url, init = {}) {
 async function post(from, path, json) {
     const headers = { 'content-type': 'application/json', 'x-csrftoken': jar.get('csrftoken') };
     headers.accept = 'application/json';
-    const answer = await withCookies(from.url + path, { method: 'POST', headers, body: JSON.stringify(json) });
+    const answer = await withCookies(from.url + path, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify(json),
+    });
     assert.equal(answer.status, 200, await answer.text());
 }
 
 async function signIn({ server: from, username, password }) {
     if (!jar.has('csrftoken')) {
-        await withCookies(`${from.url}/api-auth/login/`, { headers: { accept: 'application/json' } });
+        await withCookies(`${from.url}/api-auth/login/`, {
+            headers: { accept: 'application/json' },
+        });
     }
     await post(from, '/api-auth/login/', { username, password });
 }
@@ -57,7 +63,14 @@ const network = async (...request) => {
 
 function make(t, { url }, options = {}) {
     const random = () => 0.1 * Math.random();
-    const client = new Confab({ url, session: true, WebSocket, fetch: network, random, ...options });
+    const client = new Confab({
+        url,
+        session: true,
+        WebSocket,
+        fetch: network,
+        random,
+        ...options,
+    });
     t.after(() => client.close());
     return client;
 }

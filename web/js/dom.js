@@ -19,7 +19,9 @@ export function h(tag, props, ...children) {
 }
 
 const clean = (children) =>
-    children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+    children
+        .flat(Infinity)
+        .filter((child) => child !== null && child !== undefined && child !== false);
 
 export function replace(node, ...children) {
     node.replaceChildren(...clean(children));
@@ -39,7 +41,10 @@ const graphemes = new Intl.Segmenter();
 
 // At most two letters; of marks that pile up only the first few are kept.
 function initialsOf(name) {
-    const words = name.trim().split(/[\s._-]+/u).filter(Boolean);
+    const words = name
+        .trim()
+        .split(/[\s._-]+/u)
+        .filter(Boolean);
     const chosen = words.length > 1 ? [words[0], words.at(-1)] : words;
     const letters = chosen.map((word) => [...graphemes.segment(word)][0].segment.slice(0, 8));
     return letters.join('').toUpperCase() || '?';
@@ -61,7 +66,10 @@ const dayFormat = new Intl.DateTimeFormat(undefined, { dateStyle: 'full' });
 const weekdayFormat = new Intl.DateTimeFormat(undefined, { weekday: 'short' });
 const shortDayFormat = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric' });
 const dateFormat = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
-const momentFormat = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+const momentFormat = new Intl.DateTimeFormat(undefined, {
+    dateStyle: 'medium',
+    timeStyle: 'short',
+});
 const relativeFormat = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
 const numberFormat = new Intl.NumberFormat();
 
