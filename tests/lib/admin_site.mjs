@@ -13,14 +13,14 @@ export async function settled(page) {
     await page.locator('.list-body[aria-busy]').waitFor({ state: 'detached' });
 }
 
-export const rows = (page) => page.locator('main tbody tr');
+export const rows = (page) => page.locator('tbody tr');
 export const row = (page, text) => rows(page).filter({ hasText: text });
 export const button = (scope, name) => scope.getByRole('button', { name, exact: true });
 export const dialog = (page) => page.getByRole('dialog');
 export const heading = (page, name) => page.getByRole('heading', { level: 1, name, exact: true });
 
 export const untilRows = (page, count) =>
-    page.waitForFunction((n) => document.querySelectorAll('main tbody tr').length === n, count);
+    page.waitForFunction((n) => document.querySelectorAll('tbody tr').length === n, count);
 
 // Another page by its address, as a link would.
 export async function go(page, hash) {

@@ -130,6 +130,11 @@ function showNavigation(name) {
     side.hidden = menu.hidden = false;
 }
 
+// An address of its own would be taken for a page.
+document.querySelector('.skip').addEventListener('click', (event) => {
+    event.preventDefault();
+    main.focus();
+});
 menu.addEventListener('click', () => openMenu(!side.classList.contains('open')));
 document.addEventListener('keydown', (event) => {
     if (event.key !== 'Escape' || !side.classList.contains('open')) return;

@@ -1,7 +1,8 @@
 // The filters of a list, as a form. Each filter is data:
 //     {name, label, kind: 'search' | 'text' | 'choice' | 'day', choices: [[value, label]], known: [text],
 //      placeholder, more: true}
-// `more`: behind "More filters"; `known`: what is proposed.
+// `more`: behind "More filters"; `known`: what is proposed; `isSubject`: whose list it is, which narrows
+// nothing.
 
 import { h } from '../dom.js';
 

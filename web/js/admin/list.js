@@ -34,7 +34,8 @@ const ownOf = (spec, query) => {
     return { ...Object.fromEntries(own), ...spec.fixed };
 };
 
-const isFiltered = (spec, query) => (spec.filters ?? []).some(({ name }) => query[name]);
+const isFiltered = (spec, query) =>
+    (spec.filters ?? []).some(({ name, isSubject }) => !isSubject && query[name]);
 
 // {node, show(query), reload(), close()}. `change(patch, {replace})`: the query wants to be changed.
 export function makeList(given, change) {
@@ -77,7 +78,7 @@ export function makeList(given, change) {
         const size = query.page_size || SIZES[0];
         const onchange = (event) => change({ page_size: event.target.value });
         const options = SIZES.map((value) =>
-            h('option', { value, selected: value === size }, `${value} a page`),
+            h('option', { value, selected: value === size }, `${value} rows`),
         );
         return h('select', { 'aria-label': 'Rows a page', onchange }, options);
     }

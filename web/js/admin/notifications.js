@@ -1,6 +1,7 @@
 // What one user has not read. There is no list of everybody's: it follows from read positions.
 
 import { h, numberOf } from '../dom.js';
+import { count } from './bulk.js';
 import { link, moment, person, text } from './cells.js';
 import { makeFilters } from './filters.js';
 import { makeList } from './list.js';
@@ -23,7 +24,13 @@ const columns = [
 ];
 
 const filters = [
-    { name: 'user', label: 'User', kind: 'text', placeholder: 'Username, e-mail or id' },
+    {
+        name: 'user',
+        label: 'User',
+        kind: 'text',
+        placeholder: 'Username, e-mail or id',
+        isSubject: true,
+    },
     { name: 'conversation', label: 'Conversation', kind: 'text', placeholder: 'Id' },
 ];
 
@@ -51,7 +58,7 @@ export function notifications(page) {
                 'This user has read everything in conversations that he has not muted.',
             ],
             onanswer: ({ unread_count: unread, unread_conversations: talks }) =>
-                (sum.textContent = `${numberOf(unread)} unread in ${numberOf(talks)} conversations.`),
+                (sum.textContent = `${numberOf(unread)} unread in ${count(talks, ['conversation', 'conversations'])}.`),
         },
         page.change,
     );
