@@ -370,7 +370,7 @@ describe('a form', () => {
 describe('what went wrong', () => {
     const cases = {
         401: { path: ME, as: null, said: /only to those who are signed in/ },
-        404: { path: '/api/nope/', said: /There is nothing here/ },
+        404: { path: '/api/nope/', said: /There is nothing at this address/ },
         405: { path: '/api/token/', said: /what can be done instead/ },
     };
     for (const [code, { path, said, as }] of Object.entries(cases)) {
@@ -378,6 +378,7 @@ describe('what went wrong', () => {
             const page = await open(t, path, { allow: [refused(code)], ...(as === null && { as }) });
             await page.getByText(said).waitFor();
             await ready(page);
+            if (as !== null) await page.getByRole('link', { name: 'Sign out' }).waitFor();
             await assertAccessible(page);
             await assertNoSideways(page);
         });

@@ -78,8 +78,10 @@ function parts(schema, present) {
         h('span', { class: 'quiet small' }, 'Below this:'), links));
 }
 
-// Where the server does not ask who reads, it did not say so.
+// Where the server does not ask who reads, the page does not say so: of what is for anybody, and of no
+// resource at all.
 async function showAccount() {
+    if (user !== '' || document.body.dataset.status === '401') return;
     const { username } = await request('GET', '/api-auth/login/');
     if (!username) return;
     document.body.dataset.user = username;
@@ -180,8 +182,8 @@ async function enhance() {
     if (template) crumbs(schema, template);
     if (isCanonical) parts(schema, present);
     if (operations.GET && !mayNot(operations.GET)) addLists(schema, operations.GET, present);
-    if (user === '' && operations[method]?.['x-access'] === 'anyone') await showAccount();
     addForms(schema, operations, shown.status < 300 ? present : null, links);
 }
 
 enhance();
+showAccount().catch((error) => say(error.message));
