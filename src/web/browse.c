@@ -63,6 +63,9 @@ static const char *advice(const struct req *r)
         return is_known ? "You are not allowed to see this. Perhaps as somebody else?"
                         : "You are not allowed to see this. Perhaps when you are signed in?";
     case 404:
+        if (r->resource == NULL) {
+            return "There is nothing at this address.";
+        }
         return is_known ? "There is nothing here, or nothing that you may see."
                         : "There is nothing here, or nothing to be seen without signing in.";
     case 405: return "There is nothing to read here; what can be done instead is below.";

@@ -6,6 +6,7 @@ import { RequestForm } from './browse/forms.js';
 import { Links } from './browse/links.js';
 import { filters, ordering, pages } from './browse/lists.js';
 import { loadSchema } from './browse/schema.js';
+import { request } from './session.js';
 import { confirmed } from './ui.js';
 
 const $ = (id) => document.getElementById(id);
@@ -66,15 +67,26 @@ function crumbs(schema, template) {
     replace($('crumbs'), [root, ...links].map((link) => h('span', null, link)));
 }
 
-// Of the root they are the answer itself.
-function parts(schema) {
+// What the answer itself leads to, as the root's, is not said again.
+function parts(schema, present) {
     const isRead = ({ methods }) => methods.includes('GET');
-    const all = path === '/api/' ? [] : schema.parts(path);
+    const all = schema.parts(path).filter(({ name }) => path !== '/api/' || !(name in present));
     const list = [...all.filter(isRead), ...all.filter((part) => !isRead(part))];
     const links = list.map(({ name, methods }) => h('a', { class: 'button small', href: `${here}${name}/` },
         name, !methods.includes('GET') && h('span', { class: 'quiet' }, methods.join(', '))));
     replace($('parts'), links.length > 0 && h('nav', { class: 'row', 'aria-label': 'Below this' },
         h('span', { class: 'quiet small' }, 'Below this:'), links));
+}
+
+// Where the server does not ask who reads, the page does not say so: of what is for anybody, and of no
+// resource at all.
+async function showAccount() {
+    if (user !== '' || document.body.dataset.status === '401') return;
+    const { username } = await request('GET', '/api-auth/login/');
+    if (!username) return;
+    document.body.dataset.user = username;
+    $('account').dataset.shown = username;
+    $('account').querySelector('b').textContent = username;
 }
 
 // ---- what can be done ---------------------------------------------------------------------------
@@ -168,9 +180,10 @@ async function enhance() {
     const operations = schema?.operations(path) ?? {};
     if (Object.keys(operations).length === 0) return;
     if (template) crumbs(schema, template);
-    if (isCanonical) parts(schema);
+    if (isCanonical) parts(schema, present);
     if (operations.GET && !mayNot(operations.GET)) addLists(schema, operations.GET, present);
     addForms(schema, operations, shown.status < 300 ? present : null, links);
 }
 
 enhance();
+showAccount().catch((error) => say(error.message));

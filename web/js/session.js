@@ -40,10 +40,11 @@ function parse(text) {
     }
 }
 
-// The server's answer as it came, {response, text}, whatever its status. `body`: JSON text. Rejects
-// with a RequestError where there was none, or with an AbortError when the signal says so.
-export async function send(method, path, { body, query, signal, headers } = {}) {
-    const init = { method, body, signal, cache: 'no-store', credentials: 'same-origin' };
+// The server's answer as it came, {response, text}, whatever its status. `body`: JSON text; `cache` as
+// fetch() has it. Rejects with a RequestError where there was no answer, or with an AbortError when the
+// signal says so.
+export async function send(method, path, { body, query, signal, headers, cache = 'no-store' } = {}) {
+    const init = { method, body, signal, cache, credentials: 'same-origin' };
     init.headers = { accept: 'application/json', ...headers };
     if (!SAFE.includes(method)) init.headers['x-csrftoken'] = csrfToken();
     if (body !== undefined) init.headers['content-type'] = 'application/json';

@@ -44,18 +44,19 @@ async function toClipboard(text) {
     return isDone;
 }
 
-const SAID_MS = 2000;
+const SAID_MS = 3000;
 
+// With where it says what became of it.
 function copyButton(text) {
-    const label = h('span', { role: 'status' }, 'Copy');
-    const button = h('button', { class: 'small', type: 'button' }, icon('copy'), label);
+    const said = h('span', { class: 'quiet small', role: 'status' });
+    const button = h('button', { class: 'small', type: 'button' }, icon('copy'), 'Copy');
     button.addEventListener('click', async () => {
         const isDone = await toClipboard(text).catch(() => false);
         button.focus();
-        label.textContent = isDone ? 'Copied' : 'Not allowed here';
-        setTimeout(() => label.replaceChildren('Copy'), SAID_MS);
+        said.textContent = isDone ? 'Copied.' : 'The browser does not allow that.';
+        setTimeout(() => said.replaceChildren(), SAID_MS);
     });
-    return button;
+    return [said, button];
 }
 
 function foldButton(pre) {

@@ -6,8 +6,9 @@ const segmentsOf = (path) => path.split('/').filter(Boolean);
 // Ids have several names in the paths.
 const unnamed = (path) => path.replace(/\{\w+\}/g, '{}');
 
+// It is large and the same until the next version of the server: the browser keeps it, and asks.
 export const loadSchema = async () =>
-    new Schema(await request('GET', '/api/schema/', { query: { format: 'json' } }));
+    new Schema(await request('GET', '/api/schema/', { query: { format: 'json' }, cache: 'no-cache' }));
 
 export class Schema {
     constructor(document) {
