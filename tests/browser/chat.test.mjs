@@ -14,7 +14,7 @@ import {
     useBrowser,
 } from '../lib/browser.mjs';
 import { PASSWORD, makeConversation, register, say, unique } from '../lib/client.mjs';
-import { ok } from '../lib/expect.mjs';
+import { NO_UUID, ok } from '../lib/expect.mjs';
 import { startServer } from '../lib/server.mjs';
 
 const chromium = useBrowser();
@@ -339,6 +339,15 @@ test('a group: people come and go, its name changes', async (t) => {
         participants.map(({ id }) => id),
         [ann.id],
     );
+});
+
+test('an address of a conversation that is not there', async (t) => {
+    const ann = await register(server);
+    const page = await openPage(t, chromium, server, `/#/c/${NO_UUID}`, { as: ann, size: 'phone' });
+    await page.getByRole('heading', { name: 'This conversation is not here' }).waitFor();
+    await assertAccessible(page, 'no such conversation');
+    await page.getByRole('link', { name: 'All conversations' }).tap();
+    await page.getByText('No conversations yet').waitFor();
 });
 
 // ---- many --------------------------------------------------------------------------------------

@@ -21,6 +21,14 @@ export class Conversation {
     #headSign = '';
     #banner = h('p', { class: 'banner', role: 'status' });
     #typing = h('p', { class: 'typing' });
+    #missing = h(
+        'div',
+        { class: 'empty missing' },
+        icon('alert'),
+        h('h1', null, 'This conversation is not here'),
+        h('p', null, 'It was deleted, or you are not in it.'),
+        h('a', { class: 'button', href: '#/' }, 'All conversations'),
+    );
 
     constructor({ chat }) {
         this.#chat = chat;
@@ -46,6 +54,7 @@ export class Conversation {
                 this.#head,
                 this.#banner,
                 this.thread.element,
+                this.#missing,
                 this.#typing,
                 this.composer.element,
             ),
@@ -110,16 +119,8 @@ export class Conversation {
         if (this.#isRefused) return;
         this.#isRefused = true;
         this.element.classList.add('refused');
-        const back = h(
-            'a',
-            { class: 'button plain round back', href: '#/', 'aria-label': 'Back' },
-            icon('back'),
-        );
-        replace(
-            this.#head,
-            back,
-            h('p', { class: 'quiet' }, 'This conversation is not here, or you are not in it.'),
-        );
+        const back = { class: 'button plain round back', href: '#/', 'aria-label': 'Back' };
+        replace(this.#head, h('a', back, icon('back')));
         this.#headSign = '';
     }
 
