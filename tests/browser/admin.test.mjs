@@ -164,7 +164,7 @@ describe('lists', () => {
         const page = await open(t, '#/audit?object=x', { allow: [refused(400)] });
         await page
             .getByRole('alert')
-            .getByText(/object: .*valid/)
+            .getByText(/On: .*valid/)
             .waitFor();
     });
 

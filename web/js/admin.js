@@ -87,7 +87,7 @@ function refuse() {
             { dir: 'auto' },
             'You are signed in as ',
             h('b', null, h('bdi', null, user.username)),
-            `, who is ${user.role}. Admins alone can come in here.`,
+            `, whose role is ${user.role}. Admins alone can come in here.`,
         ),
         h(
             'div',

@@ -208,9 +208,12 @@ export function makeList(given, change) {
         bulk?.reset([]);
         status.textContent = '';
         pages.hidden = true;
+        const labels = Object.fromEntries(
+            (spec.filters ?? []).map(({ name, label: called }) => [name, called]),
+        );
         replace(
             body,
-            failure(error, () => reload()),
+            failure(error, () => reload(), labels),
         );
     }
 

@@ -8,10 +8,10 @@ export const spinner = () =>
 export const empty = (look, heading, sentence, ...more) =>
     h('div', { class: 'empty' }, icon(look), h('h2', null, heading), h('p', null, sentence), more);
 
-// `error`: a RequestError; `again` asks once more.
-export function failure(error, again) {
+// `error`: a RequestError; `again` asks once more; `labels`: what fields are called.
+export function failure(error, again, labels = {}) {
     const fields = Object.entries(error.fields ?? {}).map(
-        ([name, list]) => `${name}: ${list.join(' ')}`,
+        ([name, list]) => `${labels[name] ?? name}: ${list.join(' ')}`,
     );
     const button = h('button', { type: 'button', onclick: again }, 'Try again');
     const sentence = fields.join(' ') || error.message;
