@@ -1262,6 +1262,7 @@ export class Confab extends Replica {
         this.me = user;
         this.touch('meta', 'me');
         if (isOther) {
+            this.#token = null; // of a session it may be the former user's
             link.end(BROKEN);
             return;
         }
@@ -1369,7 +1370,9 @@ export class Confab extends Replica {
             if (response.ok) return response;
             const error = await errorOf(response);
             if (error.isIdentity) this.#refuse(token);
-            const mayRetry = error.isIdentity && !again && !options.isLink && !this.#options.session;
+            if (error.isIdentity && this.#options.session) this.#link?.end(SIGNED_OUT);
+            const mayRetry =
+                error.isIdentity && !again && !options.isLink && !this.#options.session;
             if (!mayRetry) throw error;
         }
     }

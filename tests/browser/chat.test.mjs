@@ -31,7 +31,9 @@ const field = (page, name) => page.getByLabel(name, { exact: true });
 const messages = (page) => page.getByRole('log', { name: 'Messages' });
 const bubble = (page, text) => messages(page).locator('.message', { hasText: text });
 const composer = (page) => page.getByLabel('Message', { exact: true });
-const row = (page, text) => page.getByRole('navigation', { name: 'Conversations' }).locator('li', { hasText: text });
+const row = (page, text) =>
+    page.getByRole('navigation', { name: 'Conversations' }).locator('li', { hasText: text });
+const account = (page, { username }) => page.locator('summary', { hasText: username });
 const ticks = (page, text) => bubble(page, text).locator('.tick');
 
 async function signUp(page, name) {
@@ -61,7 +63,9 @@ async function makeTalk(fields = { direct: true }) {
 }
 
 async function bodiesOf(user, { id }) {
-    const { results } = ok(await user.get(`/api/conversations/${id}/messages/`, { page_size: 100 }));
+    const { results } = ok(
+        await user.get(`/api/conversations/${id}/messages/`, { page_size: 100 }),
+    );
     return results.map(({ message_body: body }) => body);
 }
 
@@ -140,7 +144,7 @@ test('wrong names, wrong passwords, and what the server says of a field', async 
     await field(page, 'Password').press('Enter');
     await page.getByText('No conversations yet').waitFor();
 
-    await page.getByLabel(`Account: ${ann.username}`).click();
+    await account(page, ann).click();
     await button(page, 'Sign out').click();
     await page.getByRole('tab', { name: 'Sign in' }).waitFor();
     await page.reload();
@@ -199,7 +203,9 @@ test('what is written without a connection is sent once when it is back', async 
     await own.start();
     await button(mine, 'Try now').click();
     await bubble(his, 'meanwhile').waitFor();
-    await ticks(mine, 'meanwhile').and(mine.getByLabel(/Sent|Read by all/)).waitFor();
+    await ticks(mine, 'meanwhile')
+        .and(mine.getByLabel(/Sent|Read by all/))
+        .waitFor();
     assert.deepEqual(await bodiesOf(bob, talk), ['before', 'meanwhile']);
     assert.equal(await bubble(mine, 'meanwhile').count(), 1);
 });
@@ -220,9 +226,11 @@ test('a refused message can be discarded, and an unsent one outlives the page', 
     ok(await ann.post(`/api/conversations/${talk.id}/close/`));
     await page.context().setOffline(false);
     await page.reload();
-    await bubble(page, 'too late').getByText(/^Not sent\. /).waitFor();
+    await bubble(page, 'too late')
+        .getByText(/^Not sent\. /)
+        .waitFor();
     await assertAccessible(page, 'a failed message');
-    await page.getByText('This conversation is closed.').waitFor();
+    await page.getByText('Nobody can write in it.').waitFor();
     await button(page, 'Discard').click();
     await bubble(page, 'too late').waitFor({ state: 'detached' });
     assert.deepEqual(await bodiesOf(ann, talk), []);
@@ -263,7 +271,12 @@ test('what strangers write harms no page', async (t) => {
         '\u{1F600}\u{1F680}',
     ];
     for (const text of texts) await say(bob, talk, text);
-    ok(await bob.patch('/api/users/me/', { first_name: '\u202e<b>' + 'W'.repeat(100), last_name: 'e\u0301'.repeat(70) }));
+    ok(
+        await bob.patch('/api/users/me/', {
+            first_name: '\u202e<b>' + 'W'.repeat(100),
+            last_name: 'e\u0301'.repeat(70),
+        }),
+    );
     for (const size of ['desktop', 'phone']) {
         const page = await openTalk(t, ann, talk, { size, dark: size === 'phone' });
         await bubble(page, '<script>').waitFor();
@@ -322,7 +335,10 @@ test('a group: people come and go, its name changes', async (t) => {
     await his.getByText('You are no longer in this conversation.').waitFor();
     await mine.getByRole('heading', { name: 'People (1)' }).waitFor();
     const { participants } = ok(await ann.get(`/api/conversations/${talk.id}/`));
-    assert.deepEqual(participants.map(({ id }) => id), [ann.id]);
+    assert.deepEqual(
+        participants.map(({ id }) => id),
+        [ann.id],
+    );
 });
 
 // ---- many --------------------------------------------------------------------------------------
@@ -330,13 +346,16 @@ test('a group: people come and go, its name changes', async (t) => {
 test('a thousand conversations', async (t) => {
     const ann = await register(server);
     const bob = await register(server);
-    const make = (n) => makeConversation(bob, [ann], { title: `Talk ${n}.`, message_body: `Hello ${n}` });
+    const make = (n) =>
+        makeConversation(bob, [ann], { title: `Talk ${n}.`, message_body: `Hello ${n}` });
     for (let n = 1; n <= 1000; n += 20) {
         await Promise.all(Array.from({ length: 20 }, (_, at) => make(n + at)));
     }
     const page = await openPage(t, chromium, server, '/', { as: ann });
     await until(page, () => document.querySelectorAll('.rows > li').length === 1000);
     assert.match(await page.title(), /^\(1000\)/);
+    await page.reload(); // they are kept
+    await until(page, () => document.querySelectorAll('.rows > li').length === 1000);
     const list = page.getByRole('navigation', { name: 'Conversations' });
     await list.evaluate((node) => (node.scrollTop = node.scrollHeight));
     await page.locator('.rows > li').last().getByRole('link').click();
@@ -344,7 +363,11 @@ test('a thousand conversations', async (t) => {
     await until(page, () => document.title.startsWith('(999)'));
     await field(page, 'Search conversations and people').fill('talk 777.');
     await until(page, () => document.querySelectorAll('.rows > li').length === 1);
-    await say(bob, (await bob.get('/api/conversations/', { search: 'Talk 500.' })).json.results[0], 'News');
+    await say(
+        bob,
+        (await bob.get('/api/conversations/', { search: 'Talk 500.' })).json.results[0],
+        'News',
+    );
     await field(page, 'Search conversations and people').fill('');
     await until(page, () => document.querySelector('.rows > li').textContent.includes('News'));
 });
@@ -411,10 +434,12 @@ test('another user in the same browser sees and sends nothing of the one before'
     await own.kill9();
     await write(page, 'from Ann');
     await ticks(page, 'from Ann').waitFor();
+    await page.context().setOffline(true);
     await own.start();
-    // In another tab Bob signs in: the cookies are his from now on.
+    // As in another tab: the cookies are Bob's from now on.
     await signIn(page.context(), bob);
-    await page.getByLabel(`Account: ${bob.username}`).waitFor();
+    await page.context().setOffline(false);
+    await account(page, bob).waitFor();
     await row(page, 'All of us').waitFor();
     assert.equal(await page.getByText('Secret').count(), 0);
     assert.equal(await page.getByText('from Ann').count(), 0);
@@ -422,19 +447,26 @@ test('another user in the same browser sees and sends nothing of the one before'
     await write(page, 'from Bob');
     await ticks(page, 'from Bob').and(page.getByLabel('Sent')).waitFor();
     const { results } = ok(await carol.get(`/api/conversations/${talk.id}/messages/`));
-    assert.deepEqual(results.map(({ sender_id: id }) => id), [bob.id]);
-    const kept = await page.evaluate(async () => (await indexedDB.databases()).map(({ name }) => name));
+    assert.deepEqual(
+        results.map(({ sender_id: id }) => id),
+        [bob.id],
+    );
+    const kept = await page.evaluate(async () =>
+        (await indexedDB.databases()).map(({ name }) => name),
+    );
     assert.deepEqual(kept, [`confab ${bob.id}`]);
 });
 
 test('who is signed out elsewhere is asked to sign in again', async (t) => {
     const { ann, talk } = await makeTalk();
     const page = await openTalk(t, ann, talk, { allow: [refused(401), refused(403), CUT] });
-    const tab = await openIn(t, page.context(), `/#/c/${talk.id}`, { allow: [refused(401), refused(403), CUT] });
+    const tab = await openIn(t, page.context(), `/#/c/${talk.id}`, {
+        allow: [refused(401), refused(403), CUT],
+    });
     await composer(tab).waitFor();
     await write(tab, 'from the other tab');
     await bubble(page, 'from the other tab').waitFor();
-    await tab.getByLabel(`Account: ${ann.username}`).click();
+    await account(tab, ann).click();
     await button(tab, 'Sign out').click();
     await page.getByText('You have been signed out.').waitFor();
     await assertAccessible(page, 'signed out');

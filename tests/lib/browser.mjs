@@ -13,8 +13,10 @@ export const SIZES = {
 export const WAIT_MS = 30_000; // a bound for what does not come; no claim about time
 
 // Chromium writes these itself when the server is away, or refuses what a test wants refused.
-export const CUT = /ERR_CONNECTION_|ERR_EMPTY_RESPONSE|ERR_NETWORK_|ERR_INTERNET_|WebSocket connection to/;
-export const refused = (status) => new RegExp(`the server responded with a status of ${status}|^${status} `);
+export const CUT =
+    /ERR_CONNECTION_|ERR_EMPTY_RESPONSE|ERR_NETWORK_|ERR_INTERNET_|WebSocket connection to/;
+export const refused = (status) =>
+    new RegExp(`the server responded with a status of ${status}|^${status} `);
 
 // One browser for the file. Returns an object whose `browser` is there from the first test on.
 export function useBrowser() {
@@ -54,7 +56,9 @@ export async function openIn(t, context, path, { allow = [] } = {}) {
     const complain = (text) => page.complaints.push(text);
     await page.addInitScript(() => {
         document.addEventListener('securitypolicyviolation', (event) => {
-            console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`);
+            console.error(
+                `CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`,
+            );
         });
     });
     page.on('console', (message) => {
@@ -75,7 +79,11 @@ export async function openIn(t, context, path, { allow = [] } = {}) {
 
 export function assertQuiet(page) {
     const isExpected = (text) => page.allow.some((pattern) => pattern.test(text));
-    assert.deepEqual(page.complaints.filter((text) => !isExpected(text)), [], page.url());
+    assert.deepEqual(
+        page.complaints.filter((text) => !isExpected(text)),
+        [],
+        page.url(),
+    );
 }
 
 // As the form of /api-auth/login/ does.
@@ -84,14 +92,19 @@ export async function signIn(context, { username, password }) {
     await request.get('/api-auth/login/', { headers: { accept: 'application/json' } });
     const token = (await context.cookies()).find(({ name }) => name === 'csrftoken').value;
     const headers = { accept: 'application/json', 'x-csrftoken': token };
-    const answer = await request.post('/api-auth/login/', { data: { username, password }, headers });
+    const answer = await request.post('/api-auth/login/', {
+        data: { username, password },
+        headers,
+    });
     assert.equal(answer.status(), 200, await answer.text());
 }
 
 // No issue that axe-core calls serious or critical.
 export async function assertAccessible(page, what = page.url()) {
     await page.evaluate(axeCore.source);
-    const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+    const { violations } = await page.evaluate(() =>
+        window.axe.run(document, { resultTypes: ['violations'] }),
+    );
     const grave = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
     const text = grave.map(({ id, help, nodes }) => {
         const list = nodes.map((node) => `  ${node.target} ${node.failureSummary}`);

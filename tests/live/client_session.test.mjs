@@ -37,20 +37,40 @@ async function withCookies(url, init = {}) {
 async function post(from, path, json) {
     const headers = { 'content-type': 'application/json', 'x-csrftoken': jar.get('csrftoken') };
     headers.accept = 'application/json';
-    const answer = await withCookies(from.url + path, { method: 'POST', headers, body: JSON.stringify(json) });
+    const answer = await withCookies(from.url + path, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify(json),
+    });
     assert.equal(answer.status, 200, await answer.text());
 }
 
 async function signIn({ server: from, username, password }) {
     if (!jar.has('csrftoken')) {
-        await withCookies(`${from.url}/api-auth/login/`, { headers: { accept: 'application/json' } });
+        await withCookies(`${from.url}/api-auth/login/`, {
+            headers: { accept: 'application/json' },
+        });
     }
     await post(from, '/api-auth/login/', { username, password });
 }
 
+// The client's network: it can be cut.
+let isCut = false;
+const network = async (...request) => {
+    if (isCut) throw new TypeError('fetch failed');
+    return withCookies(...request);
+};
+
 function make(t, { url }, options = {}) {
     const random = () => 0.1 * Math.random();
-    const client = new Confab({ url, session: true, WebSocket, fetch: withCookies, random, ...options });
+    const client = new Confab({
+        url,
+        session: true,
+        WebSocket,
+        fetch: network,
+        random,
+        ...options,
+    });
     t.after(() => client.close());
     return client;
 }
@@ -118,12 +138,14 @@ describe('another user signs in', () => {
             const client = make(t, own, { transport });
             await client.connect();
             assert.ok(client.conversations.has(secret.id));
+            isCut = true;
             await own.kill9();
             const item = client.send(talk.id, 'from Ann');
             const lost = assert.rejects(item.delivered);
             const reset = new Promise((resolve) => client.on('reset', resolve));
             await own.start();
             await signIn(bob);
+            isCut = false;
             client.resume();
             await reset;
             await lost;

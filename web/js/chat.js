@@ -9,7 +9,9 @@ import { confirmed, toast } from './ui.js';
 
 const STORE = 'confab ';
 const root = document.getElementById('app');
+const SOON_MS = 5_000;
 let chat = null;
+let enteredAt = 0;
 
 // What is kept on this device for other users goes when somebody signs in: it is for their eyes.
 async function forgetOthers(user) {
@@ -18,17 +20,24 @@ async function forgetOthers(user) {
     }
 }
 
-async function start(notice = '') {
+// `refused`: the id of a user who is signed in, and whom the server did not take nevertheless.
+async function start(notice = '', refused = null) {
     document.title = 'Confab';
     try {
         const user = await me();
-        if (user) await enter(user);
+        if (user && user.id === refused) {
+            fail('The server does not take what this page sends. Is its PUBLIC_URL right?', '');
+        } else if (user) await enter(user);
         else replace(root, welcome({ notice, done: enter }));
     } catch (error) {
-        const again = h('button', { class: 'primary', onclick: () => start(notice) }, 'Try again');
-        const text = h('p', { class: 'problem', role: 'alert' }, error.message);
-        replace(root, h('main', { class: 'waiting' }, h('h1', null, 'Confab'), text, again));
+        fail(error.message, notice);
     }
+}
+
+function fail(message, notice) {
+    const again = h('button', { class: 'primary', onclick: () => start(notice) }, 'Try again');
+    const text = h('p', { class: 'problem', role: 'alert' }, message);
+    replace(root, h('main', { class: 'waiting' }, h('h1', null, 'Confab'), text, again));
 }
 
 async function enter(user) {
@@ -36,6 +45,7 @@ async function enter(user) {
     const client = new Confab({ session: true, store: new IndexedDbStore(STORE + user.id) });
     const mine = new Chat({ client, user, leave });
     chat = mine;
+    enteredAt = Date.now();
     const isOther = () => client.me && client.me.id !== user.id;
     client.on('state', ({ state }) => {
         if (chat === mine && state === 'signed-out') restart('You have been signed out.');
@@ -56,8 +66,10 @@ async function close(closing) {
 
 // The session has ended, or is another user's: the server knows.
 async function restart(notice) {
+    const { id } = chat.user;
+    const isSoon = Date.now() - enteredAt < SOON_MS; // not in circles
     await close(chat);
-    await start(notice);
+    await start(notice, isSoon ? id : null);
 }
 
 async function leave() {

@@ -19,7 +19,9 @@ export function h(tag, props, ...children) {
 }
 
 const clean = (children) =>
-    children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+    children
+        .flat(Infinity)
+        .filter((child) => child !== null && child !== undefined && child !== false);
 
 export function replace(node, ...children) {
     node.replaceChildren(...clean(children));
@@ -30,16 +32,19 @@ export const icon = (name) => h('span', { class: `icon icon-${name}`, 'aria-hidd
 
 // A colour of its own for each id, the same in all pages: a hue in degrees.
 export function hueOf(id) {
-    let hash = 0;
-    for (const char of id) hash = (hash * 31 + char.codePointAt(0)) >>> 0;
-    return hash % 360;
+    let hash = 0x811c9dc5; // FNV-1a
+    for (const char of id) hash = Math.imul(hash ^ char.codePointAt(0), 0x01000193);
+    return ((hash ^ (hash >>> 15)) >>> 0) % 360;
 }
 
 const graphemes = new Intl.Segmenter();
 
 // At most two letters; of marks that pile up only the first few are kept.
 function initialsOf(name) {
-    const words = name.trim().split(/[\s._-]+/u).filter(Boolean);
+    const words = name
+        .trim()
+        .split(/[\s._-]+/u)
+        .filter(Boolean);
     const chosen = words.length > 1 ? [words[0], words.at(-1)] : words;
     const letters = chosen.map((word) => [...graphemes.segment(word)][0].segment.slice(0, 8));
     return letters.join('').toUpperCase() || '?';
@@ -61,7 +66,10 @@ const dayFormat = new Intl.DateTimeFormat(undefined, { dateStyle: 'full' });
 const weekdayFormat = new Intl.DateTimeFormat(undefined, { weekday: 'short' });
 const shortDayFormat = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric' });
 const dateFormat = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
-const momentFormat = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+const momentFormat = new Intl.DateTimeFormat(undefined, {
+    dateStyle: 'medium',
+    timeStyle: 'short',
+});
 const relativeFormat = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
 const numberFormat = new Intl.NumberFormat();
 

@@ -45,7 +45,12 @@ export class Chat {
             icon('chat'),
             h('h1', null, 'Your conversations'),
             h('p', null, 'Choose one from the list, or begin a new one.'),
-            h('button', { class: 'primary', onclick: () => this.begin() }, icon('plus'), 'New conversation'),
+            h(
+                'button',
+                { class: 'primary', onclick: () => this.begin() },
+                icon('plus'),
+                'New conversation',
+            ),
         );
     }
 
@@ -133,7 +138,7 @@ export class Chat {
     #draw() {
         this.#isPlanned = false;
         const dirty = this.#isAll ? null : this.#dirty;
-        this.#isAll = false;
+        this.#isAll = !this.client.me; // until it is known who reads, nothing can be drawn
         this.#dirty = new Set();
         this.sidebar.update(dirty);
         this.conversation.update(dirty);
@@ -152,7 +157,8 @@ export class Chat {
     // Screen readers are told what comes while somebody is here, not what is caught up with.
     #announce({ conversation, message, previous }) {
         const { me, state } = this.client;
-        if (state !== 'online' || previous || message.deleted || message.sender_id === me.id) return;
+        if (state !== 'online' || previous || message.deleted || message.sender_id === me.id)
+            return;
         const where = conversation.id === this.openId ? '' : ` in ${titleOf(conversation, me)}`;
         const text = `${nameOf(message.sender)}${where}: ${preview(message.message_body)}`;
         document.getElementById('announcer').textContent = text;

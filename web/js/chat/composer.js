@@ -18,9 +18,17 @@ export class Composer {
     #edited = null; // the message that is changed
     #about = h('div', { class: 'about', hidden: true });
     #count = h('p', { class: 'hint', id: 'text-count', 'aria-live': 'polite' });
-    #closed = h('p', { class: 'notice closed', hidden: true }, 'This conversation is closed. Nobody can write in it.');
+    #closed = h(
+        'p',
+        { class: 'notice closed', hidden: true },
+        'This conversation is closed. Nobody can write in it.',
+    );
     #text;
-    #send = h('button', { class: 'primary round', type: 'submit', 'aria-label': 'Send' }, icon('send'));
+    #send = h(
+        'button',
+        { class: 'primary round', type: 'submit', 'aria-label': 'Send' },
+        icon('send'),
+    );
 
     editLast = () => null; // the message that the user wrote last
     sent = () => {};
@@ -42,7 +50,13 @@ export class Composer {
             event.preventDefault();
             this.#submit();
         };
-        this.form = h('form', { onsubmit: submit }, this.#about, h('div', { class: 'line' }, this.#text, this.#send), this.#count);
+        this.form = h(
+            'form',
+            { onsubmit: submit },
+            this.#about,
+            h('div', { class: 'line' }, this.#text, this.#send),
+            this.#count,
+        );
         this.element = h('div', { class: 'composer' }, this.form, this.#closed);
     }
 
@@ -118,8 +132,22 @@ export class Composer {
         replace(
             this.#about,
             icon(this.#edited ? 'edit' : 'reply'),
-            h('p', null, h('b', { dir: 'auto' }, title), h('span', { dir: 'auto' }, preview(message.message_body))),
-            h('button', { type: 'button', class: 'plain round small', 'aria-label': 'Cancel', onclick: cancel }, icon('close')),
+            h(
+                'p',
+                null,
+                h('b', { dir: 'auto' }, title),
+                h('span', { dir: 'auto' }, preview(message.message_body)),
+            ),
+            h(
+                'button',
+                {
+                    type: 'button',
+                    class: 'plain round small',
+                    'aria-label': 'Cancel',
+                    onclick: cancel,
+                },
+                icon('close'),
+            ),
         );
     }
 
@@ -149,7 +177,9 @@ export class Composer {
         if (this.#send.disabled || !text) return;
         if (this.#edited) this.#save(this.#edited, text);
         else {
-            this.#client.send(this.#id, text, { replyTo: this.#reply?.id ?? null }).delivered.catch(() => {});
+            this.#client
+                .send(this.#id, text, { replyTo: this.#reply?.id ?? null })
+                .delivered.catch(() => {});
             this.#set('');
             this.#stop();
             this.sent();
@@ -163,7 +193,9 @@ export class Composer {
             await this.#client.edit(message, text);
         } catch (error) {
             const isOld = error.status === 409;
-            toast(isOld ? 'Somebody has changed this message meanwhile.' : error.message, { bad: true });
+            toast(isOld ? 'Somebody has changed this message meanwhile.' : error.message, {
+                bad: true,
+            });
             if (!this.#text.value) this.edit(message);
             this.#set(text);
         }

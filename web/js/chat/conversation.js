@@ -110,8 +110,16 @@ export class Conversation {
         if (this.#isRefused) return;
         this.#isRefused = true;
         this.element.classList.add('refused');
-        const back = h('a', { class: 'button plain round back', href: '#/', 'aria-label': 'Back' }, icon('back'));
-        replace(this.#head, back, h('p', { class: 'quiet' }, 'This conversation is not here, or you are not in it.'));
+        const back = h(
+            'a',
+            { class: 'button plain round back', href: '#/', 'aria-label': 'Back' },
+            icon('back'),
+        );
+        replace(
+            this.#head,
+            back,
+            h('p', { class: 'quiet' }, 'This conversation is not here, or you are not in it.'),
+        );
         this.#headSign = '';
     }
 
@@ -169,13 +177,18 @@ export class Conversation {
         );
         replace(
             this.#head,
-            h('a', { class: 'button plain round back', href: '#/', 'aria-label': 'Back to the list' }, icon('back')),
+            h(
+                'a',
+                { class: 'button plain round back', href: '#/', 'aria-label': 'Back to the list' },
+                icon('back'),
+            ),
             picture,
-            h('div', { class: 'names' }, h('h1', { dir: 'auto' }, title), h(
-                'p',
-                { class: 'quiet small', title: hint },
-                sub,
-            )),
+            h(
+                'div',
+                { class: 'names' },
+                h('h1', { dir: 'auto' }, title),
+                h('p', { class: 'quiet small', title: hint }, sub),
+            ),
             this.toggle,
         );
     }

@@ -6,19 +6,27 @@ import { isEmoji, linked, nameOf, preview } from './text.js';
 const LONG_CHARACTERS = 1_600;
 const LONG_LINES = 24;
 
-const isLong = (text) => text.length > LONG_CHARACTERS || text.split('\n', LONG_LINES + 1).length > LONG_LINES;
+const isLong = (text) =>
+    text.length > LONG_CHARACTERS || text.split('\n', LONG_LINES + 1).length > LONG_LINES;
 
-// Long ones are cut until asked for.
-function textNode(text) {
-    const node = h('div', { class: isEmoji(text) ? 'text big' : 'text', dir: 'auto' }, linked(text));
-    if (!isLong(text)) return node;
+// The text, and `meta` in its last line where there is room. Long ones are cut until asked for.
+function textNode(text, meta) {
+    const node = h(
+        'div',
+        { class: isEmoji(text) ? 'text big' : 'text', dir: 'auto' },
+        linked(text),
+    );
+    if (!isLong(text)) {
+        node.append(meta);
+        return node;
+    }
     node.classList.add('cut');
     const more = h('button', { class: 'small more', type: 'button' }, 'Show all');
     more.addEventListener('click', () => {
         node.classList.remove('cut');
         more.remove();
     });
-    return [node, more];
+    return [node, more, meta];
 }
 
 function quoteNode(quoted, jump) {
@@ -29,11 +37,19 @@ function quoteNode(quoted, jump) {
         h('span', { dir: 'auto' }, text),
     ];
     if (isGone) return h('p', { class: 'quote' }, inner);
-    return h('button', { class: 'quote', type: 'button', title: 'To this message', onclick: jump }, inner);
+    return h(
+        'button',
+        { class: 'quote', type: 'button', title: 'To this message', onclick: jump },
+        inner,
+    );
 }
 
 function tick(name, label) {
-    return h('span', { class: `tick ${name}`, role: 'img', 'aria-label': label, title: label }, icon(name));
+    return h(
+        'span',
+        { class: `tick ${name}`, role: 'img', 'aria-label': label, title: label },
+        icon(name),
+    );
 }
 
 function metaNode(time, isEdited, mark) {
@@ -47,15 +63,24 @@ function metaNode(time, isEdited, mark) {
 }
 
 function toolButton(name, label, onclick) {
-    return h('button', { type: 'button', class: 'plain round small', 'aria-label': label, title: label, onclick }, icon(name));
+    return h(
+        'button',
+        { type: 'button', class: 'plain round small', 'aria-label': label, title: label, onclick },
+        icon(name),
+    );
 }
 
 // row: {message, isOwn, isJoined (the one before is of the same sender), isNamed, isRead, mayDelete,
 // quoted (undefined: it answers none)}; acts: {reply, edit, remove, jump}.
-export function messageNode({ message, isOwn, isJoined, isNamed, isRead, mayDelete, quoted }, acts) {
+export function messageNode(
+    { message, isOwn, isJoined, isNamed, isRead, mayDelete, quoted },
+    acts,
+) {
     const { sender, message_body: text, deleted, sent_at: time } = message;
     const name = nameOf(sender);
-    const mark = isOwn && !deleted && (isRead ? tick('checks', 'Read by all') : tick('check', 'Sent'));
+    const mark =
+        isOwn && !deleted && (isRead ? tick('checks', 'Read by all') : tick('check', 'Sent'));
+    const meta = metaNode(time, message.edited && !deleted, mark);
     const isVisible = isNamed && !isJoined;
     const tools = [
         !deleted && toolButton('reply', 'Reply', () => acts.reply(message)),
@@ -65,18 +90,26 @@ export function messageNode({ message, isOwn, isJoined, isNamed, isRead, mayDele
     return h(
         'article',
         {
-            class: ['message', isOwn && 'own', isJoined && 'joined', deleted && 'deleted'].filter(Boolean).join(' '),
+            class: ['message', isOwn && 'own', isJoined && 'joined', deleted && 'deleted']
+                .filter(Boolean)
+                .join(' '),
             tabindex: '-1',
             dataset: { seq: message.seq },
         },
-        isNamed && (isJoined ? h('span', { class: 'gap' }) : avatar(message.sender_id, name, { small: true, image: sender?.avatar })),
+        isNamed &&
+            (isJoined
+                ? h('span', { class: 'gap' })
+                : avatar(message.sender_id, name, { small: true, image: sender?.avatar })),
         h(
             'div',
             { class: 'bubble' },
-            h('p', { class: isVisible ? 'sender' : 'visually-hidden', dir: 'auto' }, isOwn ? 'You' : name),
+            h(
+                'p',
+                { class: isVisible ? 'sender' : 'visually-hidden', dir: 'auto' },
+                isOwn ? 'You' : name,
+            ),
             quoted !== undefined && !deleted && quoteNode(quoted, () => acts.jump(quoted)),
-            deleted ? h('p', { class: 'text' }, 'Message deleted') : textNode(text),
-            metaNode(time, message.edited && !deleted, mark),
+            deleted ? h('p', { class: 'text' }, 'Message deleted', meta) : textNode(text, meta),
         ),
         h('div', { class: 'tools' }, tools),
     );
@@ -95,15 +128,23 @@ export function pendingNode({ item, quoted }, acts) {
             { class: 'bubble' },
             h('p', { class: 'visually-hidden' }, 'You'),
             quoted !== undefined && quoteNode(quoted, () => acts.jump(quoted)),
-            textNode(item.message_body),
-            metaNode(item.created_at, false, mark),
+            textNode(item.message_body, metaNode(item.created_at, false, mark)),
         ),
-        hasFailed && h(
-            'div',
-            { class: 'failure' },
-            h('p', null, `Not sent. ${why}`),
-            h('button', { type: 'button', class: 'small', onclick: () => acts.retry(item) }, 'Try again'),
-            h('button', { type: 'button', class: 'small', onclick: () => acts.discard(item) }, 'Discard'),
-        ),
+        hasFailed &&
+            h(
+                'div',
+                { class: 'failure' },
+                h('p', null, `Not sent. ${why}`),
+                h(
+                    'button',
+                    { type: 'button', class: 'small', onclick: () => acts.retry(item) },
+                    'Try again',
+                ),
+                h(
+                    'button',
+                    { type: 'button', class: 'small', onclick: () => acts.discard(item) },
+                    'Discard',
+                ),
+            ),
     );
 }

@@ -16,7 +16,11 @@ export class Panel {
 
     constructor({ chat, close }) {
         this.#chat = chat;
-        this.#close = h('button', { class: 'plain round', 'aria-label': 'Close', onclick: close }, icon('close'));
+        this.#close = h(
+            'button',
+            { class: 'plain round', 'aria-label': 'Close', onclick: close },
+            icon('close'),
+        );
         this.element = h(
             'aside',
             { class: 'panel', hidden: true, 'aria-label': 'People and settings' },
@@ -32,12 +36,19 @@ export class Panel {
     update(conversation) {
         if (this.element.hidden) return;
         const { client } = this.#chat;
-        const presences = conversation.participants.map(({ id }) => presenceText(client.presence.get(id)));
+        const presences = conversation.participants.map(({ id }) =>
+            presenceText(client.presence.get(id)),
+        );
         const { id, title, participants, participant_count: count, mine } = conversation;
         const sign = JSON.stringify([id, title, participants, count, mine?.role, presences]);
         if (sign === this.#sign) return;
         this.#sign = sign;
-        replace(this.#body, this.#settings(conversation), this.#people(conversation), this.#leave(conversation));
+        replace(
+            this.#body,
+            this.#settings(conversation),
+            this.#people(conversation),
+            this.#leave(conversation),
+        );
     }
 
     #mayChange({ direct, mine }) {
@@ -52,7 +63,8 @@ export class Panel {
             { class: 'about' },
             avatar(conversation.id, titleOf(conversation, me)),
             h('h3', { dir: 'auto' }, titleOf(conversation, me)),
-            this.#mayChange(conversation) && h('button', { class: 'small', onclick: rename }, icon('edit'), 'Rename'),
+            this.#mayChange(conversation) &&
+                h('button', { class: 'small', onclick: rename }, icon('edit'), 'Rename'),
         );
     }
 
@@ -67,7 +79,8 @@ export class Panel {
                 'div',
                 { class: 'row spread' },
                 h('h3', null, `People (${conversation.participant_count})`),
-                this.#mayChange(conversation) && h('button', { class: 'small', onclick: add }, icon('plus'), 'Add'),
+                this.#mayChange(conversation) &&
+                    h('button', { class: 'small', onclick: add }, icon('plus'), 'Add'),
             ),
             h('ul', { class: 'bare-list people', role: 'list' }, rows),
             more > 0 && h('p', { class: 'quiet small' }, `and ${more} more`),
@@ -87,32 +100,51 @@ export class Panel {
             person.role !== 'owner' &&
             (conversation.mine.role === 'owner' || person.role === 'member');
         const state = isMe ? 'You' : presenceText(client.presence.get(person.id));
-        const words = [`@${person.username}`, ROLES[person.role], state].filter(Boolean).join(' · ');
+        const words = [`@${person.username}`, ROLES[person.role], state]
+            .filter(Boolean)
+            .join(' · ');
         const remove = () => this.#remove(person, conversation);
         return h(
             'li',
             { class: 'person' },
             picture,
-            h('span', { class: 'names' }, h('b', { dir: 'auto' }, name), h(
+            h(
                 'span',
-                { class: 'quiet small', dir: 'auto' },
-                words,
-            )),
-            mayRemove && h(
-                'button',
-                { class: 'plain round small', 'aria-label': `Remove ${name}`, title: 'Remove', onclick: remove },
-                icon('close'),
+                { class: 'names' },
+                h('b', { dir: 'auto' }, name),
+                h('span', { class: 'quiet small', dir: 'auto' }, words),
             ),
+            mayRemove &&
+                h(
+                    'button',
+                    {
+                        class: 'plain round small',
+                        'aria-label': `Remove ${name}`,
+                        title: 'Remove',
+                        onclick: remove,
+                    },
+                    icon('close'),
+                ),
         );
     }
 
     #leave(conversation) {
         const leave = () => this.#leaveIt(conversation);
-        return h('section', null, h('button', { class: 'small', onclick: leave }, icon('out'), 'Leave the conversation'));
+        return h(
+            'section',
+            null,
+            h('button', { class: 'small', onclick: leave }, icon('out'), 'Leave the conversation'),
+        );
     }
 
     async #rename({ id, title }) {
-        const name = field('Name', { name: 'title', value: title, maxlength: 255, dir: 'auto', autofocus: true });
+        const name = field('Name', {
+            name: 'title',
+            value: title,
+            maxlength: 255,
+            dir: 'auto',
+            autofocus: true,
+        });
         const problem = h('p', { class: 'problem', role: 'alert', hidden: true });
         const body = h('div', null, problem, name.node);
         const dialog = openDialog({

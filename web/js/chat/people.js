@@ -14,7 +14,7 @@ export function peoplePicker({ without = [], changed = () => {} }) {
     const hidden = new Set(without);
     const chosen = new Map();
     const chips = h('ul', { class: 'bare-list chips', role: 'list', 'aria-label': 'Chosen' });
-    const results = h('ul', { class: 'bare-list people', role: 'list', 'aria-label': 'People' });
+    const results = h('ul', { class: 'bare-list people', role: 'list', 'aria-label': 'Found' });
     const search = field('People', {
         name: 'search',
         type: 'search',
@@ -51,9 +51,24 @@ export function peoplePicker({ without = [], changed = () => {} }) {
         changed();
     }
     function draw() {
-        replace(chips, [...chosen.values()].map((user) => h('li', null, chip(user, () => toggle(user)))));
+        replace(
+            chips,
+            [...chosen.values()].map((user) =>
+                h(
+                    'li',
+                    null,
+                    chip(user, () => toggle(user)),
+                ),
+            ),
+        );
         const focused = document.activeElement?.dataset?.id;
-        const rows = found.map((user) => h('li', null, choice(user, chosen.has(user.id), () => toggle(user))));
+        const rows = found.map((user) =>
+            h(
+                'li',
+                null,
+                choice(user, chosen.has(user.id), () => toggle(user)),
+            ),
+        );
         replace(results, rows.length ? rows : h('li', null, nobody(search.input.value.trim())));
         if (focused) results.querySelector(`[data-id="${focused}"]`)?.focus();
     }
@@ -74,11 +89,12 @@ function choice(user, isChosen, onclick) {
         'button',
         { ...props, dataset: { id: user.id } },
         avatar(user.id, name, { image: user.avatar }),
-        h('span', { class: 'names' }, h('b', { dir: 'auto' }, name), h(
+        h(
             'span',
-            { class: 'quiet small', dir: 'auto' },
-            `@${user.username}`,
-        )),
+            { class: 'names' },
+            h('b', { dir: 'auto' }, name),
+            h('span', { class: 'quiet small', dir: 'auto' }, `@${user.username}`),
+        ),
         isChosen && icon('check'),
     );
 }
@@ -89,7 +105,11 @@ function nobody(words) {
         'div',
         { class: 'empty' },
         h('h3', null, 'Nobody else is here yet'),
-        h('p', null, 'Invite somebody: open this page in another browser or a private window, and sign up there.'),
+        h(
+            'p',
+            null,
+            'Invite somebody: open this page in another browser or a private window, and sign up there.',
+        ),
         copyButton(location.origin),
     );
 }

@@ -19,7 +19,13 @@ export class Sidebar {
     #rows = new Keyed(this.#list);
     #people = h('div', { class: 'found', hidden: true });
     #empty = h('div', { class: 'empty', hidden: true });
-    #nav = h('nav', { class: 'scroller', 'aria-label': 'Conversations' }, this.#list, this.#people, this.#empty);
+    #nav = h(
+        'nav',
+        { class: 'scroller', 'aria-label': 'Conversations' },
+        this.#list,
+        this.#people,
+        this.#empty,
+    );
     #timer = null;
     #asked = '';
 
@@ -38,11 +44,21 @@ export class Sidebar {
         this.element = h(
             'div',
             { class: 'sidebar' },
-            h('header', { class: 'top' }, this.#account(leave), h(
-                'button',
-                { class: 'primary round', 'aria-label': 'New conversation', title: 'New conversation', onclick: begin },
-                icon('plus'),
-            )),
+            h(
+                'header',
+                { class: 'top' },
+                this.#account(leave),
+                h(
+                    'button',
+                    {
+                        class: 'primary round',
+                        'aria-label': 'New conversation',
+                        title: 'New conversation',
+                        onclick: begin,
+                    },
+                    icon('plus'),
+                ),
+            ),
             h('div', { class: 'search', role: 'search' }, icon('search'), this.search),
             this.#nav,
         );
@@ -57,11 +73,13 @@ export class Sidebar {
         const menu = h(
             'details',
             { class: 'menu account' },
-            h('summary', { 'aria-label': `Account: ${name}` }, avatar(user.id, name, { image: user.avatar }), h(
-                'b',
-                { dir: 'auto' },
-                name,
-            )),
+            h(
+                'summary',
+                null,
+                avatar(user.id, name, { image: user.avatar }),
+                h('span', { class: 'visually-hidden' }, 'Account of '),
+                h('b', { dir: 'auto' }, name),
+            ),
             h(
                 'div',
                 null,
@@ -73,10 +91,15 @@ export class Sidebar {
             ),
         );
         const close = () => (menu.open = false);
-        menu.addEventListener('focusout', ({ relatedTarget: to }) => to && !menu.contains(to) && close());
+        menu.addEventListener(
+            'focusout',
+            ({ relatedTarget: to }) => to && !menu.contains(to) && close(),
+        );
         menu.addEventListener('keydown', ({ key }) => key === 'Escape' && close());
         const { signal } = this.#chat;
-        document.addEventListener('click', ({ target }) => menu.contains(target) || close(), { signal });
+        document.addEventListener('click', ({ target }) => menu.contains(target) || close(), {
+            signal,
+        });
         return menu;
     }
 
@@ -103,7 +126,10 @@ export class Sidebar {
         }
         const row = rowOf(conversation, client, openId === id);
         if (row.partner) this.#byPartner.set(row.partner.id, id);
-        const names = conversation.participants.flatMap((person) => [person.full_name, person.username]);
+        const names = conversation.participants.flatMap((person) => [
+            person.full_name,
+            person.username,
+        ]);
         const words = [row.title, ...names].join(' ').toLowerCase();
         const { at, partner } = row;
         const sign = JSON.stringify(row);
@@ -128,7 +154,8 @@ export class Sidebar {
         const isFound = (item) => words.every((word) => item.words.includes(word));
         const shown = this.#sorted().filter(isFound);
         this.#rows.update(shown);
-        const isEmpty = this.#items.size === 0 && words.length === 0 && this.#chat.client.state === 'online';
+        const isEmpty =
+            this.#items.size === 0 && words.length === 0 && this.#chat.client.state === 'online';
         if (isEmpty && this.#empty.hidden) replace(this.#empty, this.#invitation());
         this.#empty.hidden = !isEmpty;
     }
@@ -140,7 +167,11 @@ export class Sidebar {
             h('h2', null, 'No conversations yet'),
             h('p', null, 'Begin one with somebody who is here already.'),
             h('button', { class: 'primary', onclick: begin }, 'New conversation'),
-            h('p', null, 'Nobody here? Invite somebody: open this page in another browser or a private window, and sign up there.'),
+            h(
+                'p',
+                null,
+                'Nobody here? Invite somebody: open this page in another browser or a private window, and sign up there.',
+            ),
             copyButton(location.origin),
         ];
     }
@@ -172,7 +203,10 @@ export class Sidebar {
         const nothing = rows.length === 0 && this.#list.childElementCount === 0;
         replace(
             this.#people,
-            rows.length > 0 && [h('h2', null, 'People'), h('ul', { class: 'bare-list', role: 'list' }, rows)],
+            rows.length > 0 && [
+                h('h2', null, 'People'),
+                h('ul', { class: 'bare-list', role: 'list' }, rows),
+            ],
             nothing && h('p', { class: 'empty' }, 'Nothing found.'),
         );
         this.#people.hidden = rows.length === 0 && !nothing;
@@ -194,11 +228,12 @@ export class Sidebar {
             'button',
             { class: 'person', onclick: open },
             avatar(user.id, name, { image: user.avatar }),
-            h('span', { class: 'names' }, h('b', { dir: 'auto' }, name), h(
+            h(
                 'span',
-                { class: 'quiet small', dir: 'auto' },
-                `@${user.username}`,
-            )),
+                { class: 'names' },
+                h('b', { dir: 'auto' }, name),
+                h('span', { class: 'quiet small', dir: 'auto' }, `@${user.username}`),
+            ),
         );
     }
 
@@ -219,7 +254,9 @@ export class Sidebar {
     }
 
     #arrow(event) {
-        const way = { ArrowDown: 'nextElementSibling', ArrowUp: 'previousElementSibling' }[event.key];
+        const way = { ArrowDown: 'nextElementSibling', ArrowUp: 'previousElementSibling' }[
+            event.key
+        ];
         const row = way && event.target.closest('li');
         if (!row) return;
         event.preventDefault();
@@ -266,7 +303,19 @@ function rowOf(conversation, client, isOpen) {
     };
 }
 
-function makeRow({ id, title, partner, isOnline, text, isFaint, hasFailed, unread, at, when, isOpen }) {
+function makeRow({
+    id,
+    title,
+    partner,
+    isOnline,
+    text,
+    isFaint,
+    hasFailed,
+    unread,
+    at,
+    when,
+    isOpen,
+}) {
     const picture = avatar(partner?.id ?? id, title, { image: partner?.avatar });
     if (isOnline) picture.append(h('span', { class: 'presence online' }));
     const count = h(
@@ -280,12 +329,21 @@ function makeRow({ id, title, partner, isOnline, text, isFaint, hasFailed, unrea
         null,
         h(
             'a',
-            { class: unread ? 'row-link unread' : 'row-link', href: `#/c/${id}`, 'aria-current': isOpen && 'page' },
+            {
+                class: unread ? 'row-link unread' : 'row-link',
+                href: `#/c/${id}`,
+                'aria-current': isOpen && 'page',
+            },
             picture,
             h('b', { class: 'title', dir: 'auto' }, title),
             h('time', { datetime: at }, when),
             h('span', { class: isFaint ? 'last faint' : 'last', dir: 'auto' }, text),
-            h('span', { class: 'state' }, hasFailed && h('span', { class: 'badge bad' }, 'Not sent'), unread > 0 && count),
+            h(
+                'span',
+                { class: 'state' },
+                hasFailed && h('span', { class: 'badge bad' }, 'Not sent'),
+                unread > 0 && count,
+            ),
             isOnline && h('span', { class: 'visually-hidden' }, 'Online'),
         ),
     );

@@ -30,8 +30,16 @@ export class Thread {
     #seqs = new Map(); // message id -> seq
     #box = h('div', { class: 'rows' });
     #rows = new Keyed(this.#box);
-    #loading = h('p', { class: 'loading', hidden: true }, h('span', { class: 'spinner', role: 'status', 'aria-label': 'Loading' }));
-    #empty = h('div', { class: 'empty', hidden: true }, h('p', null, 'No messages yet. Write the first one.'));
+    #loading = h(
+        'p',
+        { class: 'loading', hidden: true },
+        h('span', { class: 'spinner', role: 'status', 'aria-label': 'Loading' }),
+    );
+    #empty = h(
+        'div',
+        { class: 'empty', hidden: true },
+        h('p', null, 'No messages yet. Write the first one.'),
+    );
     #scroller;
     #jump;
     #observer;
@@ -46,14 +54,26 @@ export class Thread {
         };
         this.#scroller = h(
             'div',
-            { class: 'scroller', role: 'log', 'aria-label': 'Messages', 'aria-live': 'off', tabindex: '0' },
+            {
+                class: 'scroller',
+                role: 'log',
+                'aria-label': 'Messages',
+                'aria-live': 'off',
+                tabindex: '0',
+            },
             this.#loading,
             this.#empty,
             this.#box,
         );
         this.#jump = h(
             'button',
-            { class: 'to-end', type: 'button', hidden: true, 'aria-label': 'To the newest message', onclick: () => this.toEnd() },
+            {
+                class: 'to-end',
+                type: 'button',
+                hidden: true,
+                'aria-label': 'To the newest message',
+                onclick: () => this.toEnd(),
+            },
             icon('down'),
         );
         this.element = h('div', { class: 'thread' }, this.#scroller, this.#jump);
@@ -87,7 +107,8 @@ export class Thread {
         const { last_seq: last, messages, from_seq: from } = this.#conversation;
         for (let seq = last; seq >= from; seq--) {
             const message = messages.get(seq);
-            if (message && message.sender_id === this.#client.me.id && !message.deleted) return message;
+            if (message && message.sender_id === this.#client.me.id && !message.deleted)
+                return message;
         }
         return null;
     }
@@ -181,7 +202,15 @@ export class Thread {
         const isRead = seq <= readByAll;
         const mayDelete = isOwn || (mayDeleteAll && senderId !== ownerId);
         const row = { message, isOwn, isJoined, isNamed, isRead, mayDelete, quoted };
-        const sign = [rev, isJoined, isNamed, isOwn && isRead, mayDelete, quoted?.rev, quoted === null].join();
+        const sign = [
+            rev,
+            isJoined,
+            isNamed,
+            isOwn && isRead,
+            mayDelete,
+            quoted?.rev,
+            quoted === null,
+        ].join();
         return { key: `m${seq}`, sign, make: () => messageNode(row, this.#acts) };
     }
 
@@ -336,7 +365,9 @@ export class Thread {
 
     // From message to message; Tab goes to what can be done with one.
     #key(event) {
-        const way = { ArrowDown: 'nextElementSibling', ArrowUp: 'previousElementSibling' }[event.key];
+        const way = { ArrowDown: 'nextElementSibling', ArrowUp: 'previousElementSibling' }[
+            event.key
+        ];
         if (!way) return;
         let node = document.activeElement.closest('.message');
         if (!node && event.key === 'ArrowDown') return;

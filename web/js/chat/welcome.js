@@ -60,7 +60,13 @@ function makeForm(way, done) {
     const { button, fields, send } = WAYS[way];
     const problem = h('p', { class: 'problem', role: 'alert', hidden: true });
     const submit = h('button', { class: 'primary', type: 'submit' }, button);
-    const form = h('form', { novalidate: true }, problem, fields().map(({ node }) => node), submit);
+    const form = h(
+        'form',
+        { novalidate: true },
+        problem,
+        fields().map(({ node }) => node),
+        submit,
+    );
     form.addEventListener('submit', async (event) => {
         event.preventDefault();
         const wrong = missing(form);
@@ -86,7 +92,13 @@ function card(notice, done) {
     const tabs = Object.entries(WAYS).map(([way, { tab }]) =>
         h(
             'button',
-            { role: 'tab', type: 'button', id: `way-${way}`, 'aria-controls': 'way', onclick: () => show(way) },
+            {
+                role: 'tab',
+                type: 'button',
+                id: `way-${way}`,
+                'aria-controls': 'way',
+                onclick: () => show(way),
+            },
             tab,
         ),
     );
@@ -110,7 +122,11 @@ function card(notice, done) {
         'section',
         { class: 'card narrow', 'aria-label': 'Your account' },
         notice && h('p', { class: 'notice' }, notice),
-        h('div', { class: 'tabs', role: 'tablist', 'aria-label': 'Account', onkeydown: turn }, tabs),
+        h(
+            'div',
+            { class: 'tabs', role: 'tablist', 'aria-label': 'Account', onkeydown: turn },
+            tabs,
+        ),
         panel,
     );
 }
@@ -119,21 +135,45 @@ function card(notice, done) {
 export function welcome({ notice, done }) {
     const steps = [
         ['Create an account', 'A name, an address and a password. No mail is sent.'],
-        ['Open this page once more', 'In a private window or on another device, and sign up there too.'],
+        [
+            'Open this page once more',
+            'In a private window or on another device, and sign up there too.',
+        ],
         ['Find each other by name', 'Choose “New conversation” in one of them, and write.'],
     ];
-    const list = steps.map(([title, text]) => h('li', null, h('b', null, title), h('span', null, text)));
+    const list = steps.map(([title, text]) =>
+        h('li', null, h('b', null, title), h('span', null, text)),
+    );
     return h(
         'main',
         { class: 'welcome' },
         h(
             'div',
             { class: 'pitch' },
-            h('p', { class: 'brand' }, h('img', { src: '/static/img/icon.svg', alt: '', width: '36', height: '36' }), 'Confab'),
+            h(
+                'p',
+                { class: 'brand' },
+                h('img', { src: '/static/img/icon.svg', alt: '', width: '36', height: '36' }),
+                'Confab',
+            ),
             h('h1', null, 'Messages on a server of your own'),
-            h('p', { class: 'quiet' }, 'Two people talking, in a minute:'),
+            h(
+                'p',
+                { class: 'quiet' },
+                'Sign up, then once more in a second window, and talk. It takes a minute.',
+            ),
+        ),
+        card(notice, done),
+        h(
+            'div',
+            { class: 'how' },
             h('ol', { class: 'steps' }, list),
-            h('p', { class: 'row' }, h('code', { class: 'address' }, location.origin), copyButton(location.origin)),
+            h(
+                'p',
+                { class: 'row' },
+                h('code', { class: 'address' }, location.origin),
+                copyButton(location.origin),
+            ),
             h(
                 'p',
                 { class: 'quiet small links' },
@@ -142,6 +182,5 @@ export function welcome({ notice, done }) {
                 h('a', { href: '/admin/' }, 'Admin site'),
             ),
         ),
-        card(notice, done),
     );
 }
