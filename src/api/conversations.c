@@ -468,7 +468,11 @@ const struct resource api_conversation_list_resource = {
              .handle = list_conversations, .fails = FAILS(ERR_PAGE_TOO_LARGE),
              .out = &shape_conversation_page, .status = 200},
             {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(create_input), .object = find_people,
-             .handle = create_conversation, .out = &shape_conversation, .status = 201, .also = 200,
+             .fails = FAILS(ERR_CONFLICT, ERR_CONVERSATION_CLOSED), .handle = create_conversation,
+             .out = &shape_conversation, .status = 201, .also = 200,
+             .about =
+                 "Opens a conversation, whose owner the caller is. With direct: the one that there "
+                 "is, if there is one.",
              .may_replay = sees_created},
         },
 };
@@ -485,6 +489,10 @@ const struct resource api_conversation_search_resource = {
         },
 };
 
+#define CHANGE_ABOUT                                                                               \
+    "Changes title, metadata or participants (the list that is sent replaces them), by those who " \
+    "manage the conversation."
+
 const struct resource api_conversation_resource = {
     .name = "Conversation Instance",
     .description = "One conversation with its participants and newest messages.",
@@ -496,12 +504,13 @@ const struct resource api_conversation_resource = {
              .object = api_conversation_to_read, .handle = show_conversation,
              .out = &shape_conversation, .status = 200},
             {"PUT", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(change_input),
-             .object = open_to_change, .handle = change_conversation, .out = &shape_conversation,
-             .status = 200},
+             .object = open_to_change, .about = CHANGE_ABOUT, .handle = change_conversation,
+             .out = &shape_conversation, .status = 200},
             {"PATCH", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(change_input),
-             .object = open_to_change, .handle = change_conversation, .out = &shape_conversation,
-             .status = 200},
+             .object = open_to_change, .about = CHANGE_ABOUT, .handle = change_conversation,
+             .out = &shape_conversation, .status = 200},
             {"DELETE", ACCESS_USER, ROUTE_WRITE, .object = api_conversation_to_own,
+             .about = "Deletes the conversation for all, by its owner or an admin.",
              .handle = delete_conversation, .status = 204},
         },
 };

@@ -284,8 +284,7 @@ const struct resource api_message_send_resource = {
 
 const struct resource api_message_resource = {
     .name = "Message Instance",
-    .description = "One message. Its sender edits it; he, those who manage the conversation and "
-                   "admins delete it.",
+    .description = "One message.",
     .paths = {"messages/{message_id}/", "conversations/{conversation_id}/messages/{message_id}/"},
     .within = WITHIN_MESSAGE,
     .methods =
@@ -295,16 +294,18 @@ const struct resource api_message_resource = {
              .status = 200},
             {"PUT", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(edit_input),
              .headers = FIELDS(edit_headers), .object = message_to_edit,
-             .fails = FAILS(ERR_NOT_PARTICIPANT, ERR_NOT_SENDER, ERR_CONVERSATION_CLOSED,
-                            ERR_REV_MISMATCH),
-             .handle = edit_message, .out = &shape_message, .status = 200},
+             .fails = FAILS(ERR_NOT_PARTICIPANT, ERR_NOT_SENDER, ERR_REV_MISMATCH),
+             .about = "Changes the text, by its sender.", .handle = edit_message,
+             .out = &shape_message, .status = 200},
             {"PATCH", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(edit_input),
              .headers = FIELDS(edit_headers), .object = message_to_edit,
-             .fails = FAILS(ERR_NOT_PARTICIPANT, ERR_NOT_SENDER, ERR_CONVERSATION_CLOSED,
-                            ERR_REV_MISMATCH),
-             .handle = edit_message, .out = &shape_message, .status = 200},
+             .fails = FAILS(ERR_NOT_PARTICIPANT, ERR_NOT_SENDER, ERR_REV_MISMATCH),
+             .about = "Changes the text, by its sender.", .handle = edit_message,
+             .out = &shape_message, .status = 200},
             {"DELETE", ACCESS_USER, ROUTE_WRITE, .object = message_to_delete,
-             .fails = FAILS(ERR_NOT_PARTICIPANT), .handle = delete_message, .status = 204},
+             .fails = FAILS(ERR_NOT_PARTICIPANT, ERR_NOT_SENDER),
+             .about = "Leaves a tombstone: text, history and metadata are wiped.",
+             .handle = delete_message, .status = 204},
         },
 };
 

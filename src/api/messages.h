@@ -13,7 +13,8 @@ extern const struct field api_send_headers[SEND_HEADERS];
 /* What else their routes have in common. */
 #define SEND_EXTRAS                                                                                \
     .headers = api_send_headers, .header_count = SEND_HEADERS, .also = 200,                        \
-    .fails = FAILS(ERR_NOT_PARTICIPANT, ERR_CONVERSATION_CLOSED, ERR_IDEMPOTENCY)
+    .about = "Sends a message. The same client_id again gives what is stored already, with 200.",  \
+    .fails = FAILS(ERR_NOT_PARTICIPANT, ERR_CONVERSATION_CLOSED, ERR_IDEMPOTENCY, ERR_CONFLICT)
 /* The object of the nested ones: judges first only where the body is bad anyway. */
 enum err api_message_target(struct req *r);
 enum err api_send_message(struct req *r);

@@ -101,12 +101,13 @@ static enum err revoke_session(struct req *r)
 
 const struct resource api_session_resource = {
     .name = "Session Instance",
-    .description = "One device; DELETE signs it out.",
+    .description = "One device of the caller's.",
     .paths = {"users/me/sessions/{id}/"},
     .methods = {{.method = "DELETE",
                  .access = ACCESS_USER,
                  .db = ROUTE_WRITE,
                  .object = find_session,
                  .handle = revoke_session,
+                 .about = "Signs the device out.",
                  .status = 204}},
 };

@@ -141,7 +141,7 @@ static enum err list_users(struct req *r)
 
 const struct resource api_user_list_resource = {
     .name = "User List",
-    .description = "People. POST registers one.",
+    .description = "People.",
     .paths = {"users/"},
     .methods = {LIST_ROUTE, REGISTRATION_ROUTE},
 };
@@ -253,6 +253,10 @@ static enum err delete_user(struct req *r)
     return chat_account_delete(&r->call, r->object);
 }
 
+#define SAVE_ABOUT                                                                                 \
+    "Changes an account, by its user or an admin, who may also change role and is_active."
+#define DELETE_ABOUT                                                                               \
+    "Hides the account at once and erases it in the background; of its messages tombstones stay."
 #define SHOW_ROUTE                                                                                 \
     {                                                                                              \
         .method = "GET", .access = ACCESS_USER, .db = ROUTE_READ, .object = find_user,             \
@@ -262,12 +266,13 @@ static enum err delete_user(struct req *r)
     {                                                                                              \
         .method = name, .access = ACCESS_USER, .db = ROUTE_WRITE, .input = FIELDS(save_input),     \
         .object = find_and_check, .fails = FAILS(ERR_LAST_ADMIN), .handle = save_user,             \
-        .out = &shape_user, .status = 200                                                          \
+        .about = SAVE_ABOUT, .out = &shape_user, .status = 200                                     \
     }
 #define DELETE_ROUTE                                                                               \
     {                                                                                              \
         .method = "DELETE", .access = ACCESS_USER, .db = ROUTE_WRITE, .object = find_changeable,   \
-        .fails = FAILS(ERR_LAST_ADMIN), .handle = delete_user, .status = 204                       \
+        .fails = FAILS(ERR_LAST_ADMIN), .handle = delete_user, .status = 204,                      \
+        .about = DELETE_ABOUT                                                                      \
     }
 
 const struct resource api_user_resource = {

@@ -51,6 +51,8 @@ struct route {
     /* Request headers that the handler looks at; for documentation. */
     const struct field *headers;
     size_t header_count;
+    /* For people, where the resource's description speaks of another method; else NULL. */
+    const char *about;
     bool secret; /* the answer holds secrets: never stored, never cached */
     /* Takes Idempotency-Key. The handler says in r->created what it has made; on a replay this one
      * judges whether the caller may still see that. NULL: takes none. */

@@ -148,6 +148,13 @@ static bool cut_end(struct str *s, const char *end)
     return has;
 }
 
+/* "Me" is, "Mark all read" is not. */
+static bool is_shown_and_changed(const struct resource *resource)
+{
+    const struct route *methods = resource->methods;
+    return strcmp(methods[0].method, "GET") == 0 && methods[1].method != NULL;
+}
+
 /* "List users", "Change message"; what is an action by itself has its own name: "Message pin". */
 static struct str summary(struct openapi_writer *w, const struct resource *resource,
                           const struct route *route)
@@ -156,8 +163,8 @@ static struct str summary(struct openapi_writer *w, const struct resource *resou
     const char *verb = actions[action_of(route)].verb;
     bool is_search = cut_end(&name, " Search");
     bool is_thing = cut_end(&name, " List") || cut_end(&name, " Instance");
-    bool is_action = !is_thing && !is_list(route) && resource->methods[1].method == NULL;
-    bool is_many = is_list(route) && !str_ends(name, STR("s")) && !str_ends(name, STR("y"));
+    bool is_action = !is_thing && !is_list(route) && !is_shown_and_changed(resource);
+    bool is_many = is_list(route) && (is_thing || is_search);
     verb = is_list(route) ? (is_search ? "Search" : "List") : verb;
     struct str text =
         is_action ? arena_copy(w->arena, name)
@@ -431,7 +438,8 @@ void openapi_put_operation(struct openapi_writer *w, const struct resource *reso
     json_str(o, str_of(tag_of(resource)));
     json_close_array(o);
     json_field_str(o, "summary", summary(w, resource, route));
-    json_field_str(o, "description", str_of(resource->description));
+    json_field_str(o, "description",
+                   str_of(route->about != NULL ? route->about : resource->description));
     json_field_str(o, "x-access", str_of(access_name(route->access)));
     put_parameters(w, resource, route);
     if (route->input_count > 0) {

@@ -174,6 +174,7 @@ export const ROWS = {
     'GET /api/users/{}/presence/': signedIn('200'),
 
     'GET /api/': signedIn('200'),
+    'GET /api/schema/': open('200'),
     'GET /health/': open('200'),
     'GET /api/health/': open('200'),
     'GET /ready/': open('200'),

@@ -12,6 +12,7 @@ const split = (path) => path.split('/').filter((part) => part !== '');
 // One canonical path for what the server takes as the same: prefix, slash, suffix.
 export function canonical(target) {
     let [path] = target.split('?');
+    path = path.replace(/%[0-7][0-9a-f]/gi, (escaped) => decodeURIComponent(escaped));
     path = path.replace(/^\/api\/(v1|chats)(?=\/|$)/, '/api');
     path = path.replace(/\.json\/?$/, '/');
     return path.endsWith('/') ? path : `${path}/`;
@@ -63,15 +64,12 @@ function score(route, parts) {
     return literal;
 }
 
+// The path decides first, as on the server: null where it has no such method.
 export function matchRoute(routes, method, target) {
     const parts = split(canonical(target));
+    const scores = routes.map((route) => score(route, parts));
+    const best = Math.max(...scores);
     const wanted = method === 'HEAD' ? 'GET' : method;
-    let best = null;
-    let bestScore = -1;
-    for (const route of routes) {
-        if (route.method !== wanted) continue;
-        const points = score(route, parts);
-        if (points > bestScore) [best, bestScore] = [route, points];
-    }
-    return best;
+    const found = routes.find((route, n) => scores[n] === best && route.method === wanted);
+    return best < 0 ? null : (found ?? null);
 }

@@ -17,7 +17,7 @@ window.SwaggerUIBundle({
     url: '/api/schema/?format=json',
     domNode: document.getElementById('swagger-ui'),
     deepLinking: true,
-    docExpansion: 'none',
+    docExpansion: 'list',
     defaultModelsExpandDepth: 0,
     displayRequestDuration: true,
     filter: true,

@@ -21,8 +21,8 @@ static const struct {
     {"{\"a\":1,\"b\":true}", "a: 1\nb: true\n"},
     {"{\"a\":{\"b\":{\"c\":null}},\"d\":2}", "a:\n  b:\n    c: null\nd: 2\n"},
     {"{\"a\":{},\"b\":[],\"c\":[[]]}", "a: {}\nb: []\nc:\n  - []\n"},
-    {"{\"list\":[1,\"two\",{\"n\":3,\"m\":4},[5,6]]}",
-     "list:\n  - 1\n  - two\n  - n: 3\n    m: 4\n  - - 5\n    - 6\n"},
+    {"{\"list\":[1,\"two\",{\"k\":3,\"m\":4},[5,6]]}",
+     "list:\n  - 1\n  - two\n  - k: 3\n    m: 4\n  - - 5\n    - 6\n"},
     {"[{\"a\":[{\"b\":1}]},{\"c\":2}]", "- a:\n    - b: 1\n- c: 2\n"},
     /* text that would be something else without quotes */
     {"[\"200\",\"\",\"yes\",\"No\",\"null\",\"y\",\"1e3\",\"~\"]",
