@@ -1,4 +1,5 @@
 /* One operation: its name, what it takes, what it answers, who may call it. */
+#include "serve/router.h"
 #include "web/openapi_private.h"
 
 /* By the first row that a segment of the path is in. */
@@ -95,6 +96,17 @@ static size_t action_of(const struct route *route)
     return i;
 }
 
+static const char *action_name(const struct resource *resource, const struct route *route)
+{
+    const struct route *read = router_method(resource, STR("GET"));
+    bool is_of_list = read != NULL && is_list(read);
+    if (is_list(route)) {
+        return "list";
+    }
+    return is_of_list && strcmp(route->method, "DELETE") == 0 ? "destroy_all"
+                                                              : actions[action_of(route)].action;
+}
+
 /* "users_me_sessions_destroy": the path's words without its ids, and what is done. */
 static struct str operation_id(struct openapi_writer *w, const struct resource *resource,
                                const struct route *route)
@@ -115,7 +127,7 @@ static struct str operation_id(struct openapi_writer *w, const struct resource *
     if (name.n == 0) {
         buf_lit(&name, "root_");
     }
-    buf_str(&name, str_of(is_list(route) ? "list" : actions[action_of(route)].action));
+    buf_str(&name, str_of(action_name(resource, route)));
     struct str copy = arena_copy(w->arena, buf_view(&name));
     buf_fini(&name);
     return copy;

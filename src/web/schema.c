@@ -1,4 +1,5 @@
-/* GET /api/schema/: the OpenAPI document, made once at the start. */
+/* GET /api/schema/: the OpenAPI document, made when it is first asked for. */
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "serve/app.h"
@@ -14,6 +15,9 @@ struct document {
 };
 
 struct openapi {
+    const struct conf *conf;
+    pthread_mutex_t lock; /* of what follows; it stays as it is once made */
+    bool is_made;
     struct arena arena;
     struct document json;
     struct document yaml;
@@ -22,14 +26,25 @@ struct openapi {
 struct openapi *openapi_new(const struct conf *conf)
 {
     struct openapi *openapi = mem_alloc_zero(sizeof(*openapi));
+    openapi->conf = conf;
+    pthread_mutex_init(&openapi->lock, NULL);
     arena_init(&openapi->arena);
     buf_init(&openapi->json.text, DOCUMENT_MAX);
     buf_init(&openapi->yaml.text, DOCUMENT_MAX);
-    openapi_write(conf, &openapi->json.text);
-    yaml_from_json(&openapi->yaml.text, buf_view(&openapi->json.text));
-    openapi->json.etag = asset_etag(&openapi->arena, buf_view(&openapi->json.text));
-    openapi->yaml.etag = asset_etag(&openapi->arena, buf_view(&openapi->yaml.text));
     return openapi;
+}
+
+static void make(struct openapi *openapi)
+{
+    pthread_mutex_lock(&openapi->lock);
+    if (!openapi->is_made) {
+        openapi_write(openapi->conf, &openapi->json.text);
+        yaml_from_json(&openapi->yaml.text, buf_view(&openapi->json.text));
+        openapi->json.etag = asset_etag(&openapi->arena, buf_view(&openapi->json.text));
+        openapi->yaml.etag = asset_etag(&openapi->arena, buf_view(&openapi->yaml.text));
+        openapi->is_made = true;
+    }
+    pthread_mutex_unlock(&openapi->lock);
 }
 
 void openapi_free(struct openapi *openapi)
@@ -38,6 +53,7 @@ void openapi_free(struct openapi *openapi)
         buf_fini(&openapi->json.text);
         buf_fini(&openapi->yaml.text);
         arena_fini(&openapi->arena);
+        pthread_mutex_destroy(&openapi->lock);
         free(openapi);
     }
 }
@@ -51,7 +67,8 @@ static const struct renderer yaml_renderers[] = {
 
 static enum err show_schema(struct req *r)
 {
-    const struct openapi *openapi = r->app->openapi;
+    struct openapi *openapi = r->app->openapi;
+    make(openapi);
     const struct document *document = r->render != NULL ? &openapi->yaml : &openapi->json;
     if (r->render != NULL) {
         r->content_type_out = r->render->media_type.p;

@@ -14,7 +14,7 @@ export function canonical(target) {
     let [path] = target.split('?');
     path = path.replace(/%[0-7][0-9a-f]/gi, (escaped) => decodeURIComponent(escaped));
     path = path.replace(/^\/api\/(v1|chats)(?=\/|$)/, '/api');
-    path = path.replace(/\.json\/?$/, '/');
+    path = path.replace(/\.(json|yaml)\/?$/, '/');
     return path.endsWith('/') ? path : `${path}/`;
 }
 
