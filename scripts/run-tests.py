@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Runs the tests and adds up what passed and failed.
 
-    scripts/run-tests.py                  everything, in the order below
+    scripts/run-tests.py                  everything but `browser`, in the order below
     scripts/run-tests.py unit api         these stages alone
+    scripts/run-tests.py browser          the pages, in Chromium
     scripts/run-tests.py --list
 
 The last line is `N passed, N failed`; the exit code is 1 if something failed or nothing ran. Logs
@@ -264,7 +265,7 @@ def on_server(label):
     commands, settings and several nodes do, is left to the other stages. CONFAB_QUICK lets a test leave
     out its long part."""
     own = ("cli.test.mjs", "config.test.mjs", "move.test.mjs", "import_django.test.mjs",
-           "nodes.test.mjs", "proxies.test.mjs", "bus.test.mjs")
+           "nodes.test.mjs", "proxies.test.mjs", "bus.test.mjs", "schema.test.mjs")
     files = [path for path in api_files() + live_files() if path.name not in own]
     return node_tests(label, files, "gcc-asan", {"CONFAB_QUICK": "1"}, WORKERS,
                       ["tests/lib/%s.mjs" % label, "node"])
@@ -523,7 +524,7 @@ def main():
               % (", ".join(unknown), ", ".join(STAGES)), file=sys.stderr)
         return 2
     LOGS.mkdir(parents=True, exist_ok=True)
-    names = arguments or list(STAGES)
+    names = arguments or [name for name in STAGES if name != "browser"]
     try:
         begin(names)
         return run(names)

@@ -192,7 +192,8 @@ describe('the server takes what it says', () => {
         for (const { path, method, operation } of operations()) {
             const who = operation['x-access'] === 'admin' ? admin : cast.owner;
             const isList = method === 'get' && operation.operationId.endsWith('_list');
-            if (!isList || /\{|by_/.test(path)) continue; // those by whom or where want to know that
+            const wants = operation.parameters?.some(({ in: place, required }) => required && place === 'query');
+            if (!isList || wants || /\{|by_/.test(path)) continue; // those by whom or where want to know that
             for (const { name, in: place, schema } of operation.parameters) {
                 if (place !== 'query' || name === 'all') continue;
                 const usual = { integer: '1', boolean: 'true' }[schema.type] ?? '';
