@@ -430,34 +430,3 @@ describe('hostile content', () => {
         });
     }
 });
-
-describe('Swagger UI', () => {
-    // The address says which operation is open.
-    const placeOf = (tag, operation) => `/api/schema/swagger-ui/#/${tag}/${operation}`;
-
-    async function tryOut(page, body) {
-        const block = page.locator('.opblock.is-open');
-        await block.getByRole('button', { name: 'Try it out' }).click();
-        if (body) await block.locator('textarea.body-param__text').fill(body);
-        await block.getByRole('button', { name: 'Execute' }).click();
-        return block.locator('.live-responses-table');
-    }
-
-    test('tries it out as whom Authorize says', async (t) => {
-        const page = await open(t, placeOf('users', 'users_me_retrieve'), { as: null });
-        await page.getByRole('button', { name: 'Authorize' }).first().click();
-        const jwt = page.locator('.auth-container').filter({ hasText: 'http, Bearer' });
-        await jwt.getByRole('textbox').fill(ben.access);
-        await jwt.getByRole('button', { name: 'Apply credentials' }).click();
-        await jwt.getByRole('button', { name: 'Close' }).click();
-        const answer = await tryOut(page);
-        await answer.getByText(`"${ben.email}"`).first().waitFor();
-    });
-
-    test('and with the session of the browser, which changes things too', async (t) => {
-        const page = await open(t, placeOf('conversations', 'conversations_create'));
-        const answer = await tryOut(page, '{"title": "By Swagger"}');
-        await answer.getByText('201').first().waitFor();
-        assert.equal(ok(await ann.get(CONVERSATIONS)).results[0].title, 'By Swagger');
-    });
-});
