@@ -10,6 +10,7 @@
 #include "chat/login.h"
 #include "chat/name.h"
 #include "serve/page.h"
+#include "store/change.h"
 
 /* --- the list ------------------------------------------------------------------------------ */
 
@@ -177,10 +178,14 @@ const struct field api_user_save_input[USER_SAVE_FIELDS] = {
 enum err api_find_user(struct req *r)
 {
     struct user *user = ARENA_NEW(r->arena, struct user);
-    bool found;
+    bool found = false;
     struct uuid id = r->path_ids[0].text.p != NULL ? r->path_ids[0].id : r->user.id;
     r->object = user;
-    enum err e = store_user_get(r->call.db, r->arena, id, user, &found);
+    enum err e =
+        store_hold(r->call.db, id, NULL); /* who writes, writes all of what he reads here */
+    if (e == ERR_OK) {
+        e = store_user_get(r->call.db, r->arena, id, user, &found);
+    }
     return e == ERR_OK && !found ? ERR_NOT_FOUND : e;
 }
 
