@@ -57,7 +57,7 @@ function crumbs(schema, template) {
     const links = names.map((name, n) => {
         const isLast = n === names.length - 1;
         const isPlace = isLast || schema.has(`/api/${segments.slice(0, n + 1).join('/')}/`);
-        const text = readable(decodeURIComponent(name));
+        const text = readable(name);
         const href = `${base}${names.slice(0, n + 1).join('/')}/`;
         return isPlace
             ? h('a', { href, title: name, 'aria-current': isLast && 'page' }, text)
@@ -70,7 +70,7 @@ function crumbs(schema, template) {
 // What the answer itself leads to, as the root's, is not said again.
 function parts(schema, present) {
     const isRead = ({ methods }) => methods.includes('GET');
-    const all = schema.parts(path).filter(({ name }) => path !== '/api/' || !(name in present));
+    const all = schema.parts(path).filter(({ name }) => path !== '/api/' || !(name in (present ?? {})));
     const list = [...all.filter(isRead), ...all.filter((part) => !isRead(part))];
     const links = list.map(({ name, methods }) => h('a', { class: 'button small', href: `${here}${name}/` },
         name, !methods.includes('GET') && h('span', { class: 'quiet' }, methods.join(', '))));
