@@ -1,6 +1,6 @@
 # A thin front for Meson; scripts/build.sh knows the variants, scripts/run-tests.py the tests.
 .DEFAULT_GOAL := all
-.PHONY: all run test check unit crash fuzz tsan bench format clean
+.PHONY: all run test check unit browser crash fuzz tsan bench format clean
 
 all:
 	@scripts/build.sh release
@@ -25,6 +25,10 @@ crash: all
 	@CONFAB_BIN=build/confab node tests/crash/sim.mjs
 	@CONFAB_BIN=build/confab SIM_ENGINE=postgres SIM_NODES=2 SIM_REDIS=1 SIM_SECONDS=3600 \
 		node tests/crash/sim.mjs
+
+# The pages, in Chromium.
+browser:
+	@scripts/run-tests.py browser
 
 tsan:
 	@scripts/run-tests.py tsan

@@ -30,6 +30,8 @@ want=$(
     echo "$cc $options"
     for folder in src tests/unit tests/fuzz; do "$root/scripts/sources.sh" $folder '*.c'; done
     "$root/scripts/sources.sh" migrations '*.sql'
+    "$root/scripts/sources.sh" web '*'
+    ls "$root/node_modules/swagger-ui-dist/swagger-ui-bundle.js" 2>/dev/null || true
     [ ! -f "$root/src/main.c" ] || echo main.c
 )
 stamp=$dir/sources.stamp

@@ -23,7 +23,7 @@ static const struct command {
     {"move", cli_move, "copy a database into another: move --from URL --to URL"},
     {"import-django", cli_import_django,
      "take over a database of the Django app: import-django URL"},
-    {"routes", cli_routes, "print the route table as JSON"},
+    {"openapi", cli_openapi, "print the OpenAPI document: --format json or yaml"},
     {"configuration", cli_configuration,
      "print the settings in force; --markdown: their documentation"},
     {"version", cli_version, "print the version"},

@@ -58,7 +58,7 @@ enum err api_admin_page(struct req *r, const struct admin_list *list, char lette
  * A file is made in memory, in pages of so many rows, each with the time of one read: EXPORT_ROWS and
  * EXPORT_BYTES_MAX are its bounds. It runs on the pool for searches, so that few are made at once. */
 
-enum { EXPORT_PAGE = 500, EXPORT_BYTES_MAX = 32 * 1024 * 1024 };
+enum { EXPORT_PAGE = 500, EXPORT_BYTES_MAX = 32 * 1024 * 1024, EXPORT_READS = 4 };
 
 struct export
 {
@@ -68,6 +68,7 @@ struct export
     bool as_csv;
     struct csv csv;
     int64_t rows;
+    int64_t ends_us; /* steady clock: others wait for the thread */
     bool truncated;
 };
 
@@ -90,7 +91,8 @@ static enum err export_page(struct export *x, struct window *window, bool *more)
     db_set_deadline(x->r->call.db, clock_steady_us() + conf->read_timeout_ms * 1000);
     enum err e = x->list->read(x->r, x->of, window, &n);
     for (; i < n && e == ERR_OK && !x->truncated; i++) {
-        x->truncated = x->rows == conf->export_rows || x->r->x->out.n > EXPORT_BYTES_MAX;
+        x->truncated = x->rows == conf->export_rows || x->r->x->out.n > EXPORT_BYTES_MAX ||
+                       clock_steady_us() > x->ends_us;
         if (!x->truncated) {
             e = write_row(x, i);
             x->rows++;
@@ -113,6 +115,7 @@ static enum err export_rows(struct export *x, bool descending)
     struct arena page;
     bool more = x->of != NULL;
     enum err e = ERR_OK;
+    x->ends_us = clock_steady_us() + EXPORT_READS * r->app->conf->read_timeout_ms * 1000;
     arena_init(&page);
     r->arena = r->call.arena = &page;
     while (more && e == ERR_OK) {

@@ -18,7 +18,7 @@ static const struct field list_query[] = {
     PAGE_FIELDS,
     EXPORT_FIELD,
     {.name = "actor", .type = FIELD_USER, .help = "Who did it: id, username or e-mail."},
-    {.name = "action", .type = FIELD_TEXT, .help = "What, exactly: user.update"},
+    {.name = "action", .type = FIELD_TEXT, .scans = true, .help = "What, exactly: user.update"},
     {.name = "object",
      .aliases = "object_id",
      .type = FIELD_UUID,

@@ -6,7 +6,10 @@
 
 static const struct field list_query[] = {
     PAGE_FIELDS,
-    {.name = "user", .type = FIELD_USER, .help = "Required: whose, by id, username or e-mail."},
+    {.name = "user",
+     .type = FIELD_USER,
+     .required = true,
+     .help = "Whose, by id, username or e-mail."},
     {.name = "conversation",
      .aliases = "conversation_id",
      .type = FIELD_UUID,

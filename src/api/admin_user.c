@@ -121,6 +121,7 @@ const struct resource api_admin_user_resource = {
                  .input = api_user_save_input,
                  .input_count = USER_SAVE_FIELDS,
                  .object = api_find_changed_user,
+                 .fails = FAILS(ERR_LAST_ADMIN),
                  .handle = save_user,
                  .out = &shape_admin_user_detail,
                  .status = 200},
@@ -128,6 +129,7 @@ const struct resource api_admin_user_resource = {
                  .access = ACCESS_ADMIN,
                  .db = ROUTE_WRITE,
                  .object = api_find_user,
+                 .fails = FAILS(ERR_LAST_ADMIN),
                  .handle = api_delete_user,
                  .status = 204}},
 };

@@ -109,6 +109,7 @@ const struct resource api_login_resource = {
                  .input = FIELDS(login_input),
                  .slow = check_login,
                  .handle = log_in,
+                 .fails = FAILS(ERR_BAD_LOGIN),
                  .out = &shape_login,
                  .status = 200,
                  .secret = true}},
@@ -206,6 +207,8 @@ const struct resource api_refresh_resource = {
                  .db = ROUTE_WRITE,
                  .input = FIELDS(refresh_input),
                  .handle = refresh,
+                 .fails = FAILS(ERR_REFRESH_INVALID, ERR_TOKEN_TYPE, ERR_USER_NOT_FOUND,
+                                ERR_USER_INACTIVE),
                  .out = &shape_token_pair,
                  .status = 200,
                  .secret = true}},
@@ -234,6 +237,7 @@ const struct resource api_verify_resource = {
                  .db = ROUTE_READ,
                  .input = FIELDS(verify_input),
                  .handle = verify,
+                 .fails = FAILS(ERR_TOKEN_INVALID, ERR_USER_NOT_FOUND, ERR_USER_INACTIVE),
                  .out = &shape_empty,
                  .status = 200}},
 };
@@ -283,6 +287,7 @@ const struct resource api_revoke_resource = {
                  .db = ROUTE_WRITE,
                  .input = FIELDS(out_input),
                  .handle = revoke,
+                 .fails = FAILS(ERR_NOT_AUTHENTICATED, ERR_REFRESH_INVALID),
                  .status = 205}},
 };
 
@@ -317,6 +322,7 @@ const struct resource api_logout_resource = {
                  .db = ROUTE_WRITE,
                  .input = FIELDS(out_input),
                  .handle = log_out,
+                 .fails = FAILS(ERR_NOT_AUTHENTICATED, ERR_REFRESH_INVALID),
                  .out = &shape_logout,
                  .status = 200}},
 };

@@ -465,9 +465,14 @@ const struct resource api_conversation_list_resource = {
     .methods =
         {
             {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(list_query),
-             .handle = list_conversations, .out = &shape_conversation_page, .status = 200},
+             .handle = list_conversations, .fails = FAILS(ERR_PAGE_TOO_LARGE),
+             .out = &shape_conversation_page, .status = 200},
             {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(create_input), .object = find_people,
-             .handle = create_conversation, .out = &shape_conversation, .status = 201,
+             .fails = FAILS(ERR_CONFLICT, ERR_CONVERSATION_CLOSED), .handle = create_conversation,
+             .out = &shape_conversation, .status = 201, .also = 200,
+             .about =
+                 "Opens a conversation, whose owner the caller is. With direct: the one that there "
+                 "is, if there is one.",
              .may_replay = sees_created},
         },
 };
@@ -479,9 +484,14 @@ const struct resource api_conversation_search_resource = {
     .methods =
         {
             {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(list_query),
-             .handle = list_conversations, .out = &shape_conversation_page, .status = 200},
+             .handle = list_conversations, .fails = FAILS(ERR_PAGE_TOO_LARGE),
+             .out = &shape_conversation_page, .status = 200},
         },
 };
+
+#define CHANGE_ABOUT                                                                               \
+    "Changes title, metadata or participants (the list that is sent replaces them), by those who " \
+    "manage the conversation."
 
 const struct resource api_conversation_resource = {
     .name = "Conversation Instance",
@@ -494,12 +504,13 @@ const struct resource api_conversation_resource = {
              .object = api_conversation_to_read, .handle = show_conversation,
              .out = &shape_conversation, .status = 200},
             {"PUT", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(change_input),
-             .object = open_to_change, .handle = change_conversation, .out = &shape_conversation,
-             .status = 200},
+             .object = open_to_change, .about = CHANGE_ABOUT, .handle = change_conversation,
+             .out = &shape_conversation, .status = 200},
             {"PATCH", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(change_input),
-             .object = open_to_change, .handle = change_conversation, .out = &shape_conversation,
-             .status = 200},
+             .object = open_to_change, .about = CHANGE_ABOUT, .handle = change_conversation,
+             .out = &shape_conversation, .status = 200},
             {"DELETE", ACCESS_USER, ROUTE_WRITE, .object = api_conversation_to_own,
+             .about = "Deletes the conversation for all, by its owner or an admin.",
              .handle = delete_conversation, .status = 204},
         },
 };
@@ -536,8 +547,8 @@ const struct resource api_conversation_me_resource = {
     .methods =
         {
             {"PATCH", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(own_input),
-             .object = api_conversation_to_belong, .handle = change_own_view,
-             .out = &shape_membership, .status = 200},
+             .object = api_conversation_to_belong, .fails = FAILS(ERR_NOT_PARTICIPANT),
+             .handle = change_own_view, .out = &shape_membership, .status = 200},
         },
 };
 
@@ -549,7 +560,7 @@ const struct resource api_conversation_read_resource = {
     .methods =
         {
             {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(read_input),
-             .object = api_conversation_to_belong, .handle = mark_read, .out = &shape_membership,
-             .status = 200},
+             .object = api_conversation_to_belong, .fails = FAILS(ERR_NOT_PARTICIPANT),
+             .handle = mark_read, .out = &shape_membership, .status = 200},
         },
 };

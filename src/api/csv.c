@@ -15,6 +15,14 @@ static bool is_formula(struct str text)
     return text.n > 0 && str_contains_byte(STR("=+-@\t\r\n"), text.p[0]);
 }
 
+/* Where the separator is not ours a spreadsheet begins a new cell inside the text. */
+static bool may_begin_cell(struct str text, size_t i)
+{
+    struct str rest = {text.p + i + 1, text.n - i - 1};
+    return str_contains_byte(STR(";\t\r\n"), text.p[i]) &&
+           (is_formula(rest) || (rest.n > 0 && rest.p[0] == '"'));
+}
+
 static bool needs_quotes(struct str text)
 {
     for (size_t i = 0; i < text.n; i++) {
@@ -40,6 +48,9 @@ void api_csv_text(struct csv *csv, struct str text)
             buf_char(csv->out, '"');
         }
         buf_char(csv->out, text.p[i]);
+        if (may_begin_cell(text, i)) {
+            buf_char(csv->out, '\'');
+        }
     }
     if (quoted) {
         buf_char(csv->out, '"');

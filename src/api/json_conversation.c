@@ -4,14 +4,16 @@
 #include "api/json_user.h"
 #include "store/message_list.h"
 
+#define PART_CHOICES "owner,moderator,member"
+
 /* ------- participants ------- */
 
 static const struct shape_field participant_fields[] = {
     SHAPE_USER_FIELDS,
-    {.name = "role", .type = SHAPE_STRING},
-    {.name = "user_role", .type = SHAPE_STRING},
+    {.name = "role", .type = SHAPE_STRING, .choices = PART_CHOICES, .help = "In the conversation."},
+    {.name = "user_role", .type = SHAPE_STRING, .choices = ROLE_CHOICES, .help = "Of the account."},
     {.name = "joined_at", .type = SHAPE_TIME},
-    {.name = "read_seq", .type = SHAPE_INT},
+    {.name = "read_seq", .type = SHAPE_INT, .help = "The seq up to which it is read."},
 };
 
 const struct shape shape_participant = {.name = "Participant", FIELDS(participant_fields)};
@@ -53,14 +55,16 @@ static enum err write_members(struct req *r, const struct conversation *conversa
 static const struct shape_field membership_fields[] = {
     {.name = "conversation_id", .type = SHAPE_UUID},
     {.name = "user_id", .type = SHAPE_UUID},
-    {.name = "role", .type = SHAPE_STRING},
+    {.name = "role", .type = SHAPE_STRING, .choices = PART_CHOICES, .help = "In the conversation."},
     {.name = "joined_at", .type = SHAPE_TIME},
-    {.name = "read_seq", .type = SHAPE_INT},
-    {.name = "unread_count", .type = SHAPE_INT},
-    {.name = "muted_until", .type = SHAPE_TIME, .nullable = true},
+    {.name = "read_seq", .type = SHAPE_INT, .help = "The seq up to which it is read."},
+    {.name = "unread_count", .type = SHAPE_INT, .help = "last_seq less the reader's read_seq."},
+    {.name = "muted_until", .type = SHAPE_TIME, .nullable = true, .help = "Null: not muted."},
     {.name = "archived", .type = SHAPE_BOOL},
     {.name = "pinned", .type = SHAPE_BOOL},
-    {.name = "rev", .type = SHAPE_INT},
+    {.name = "rev",
+     .type = SHAPE_INT,
+     .help = "Of the last change, counted within the conversation."},
 };
 
 const struct shape shape_membership = {.name = "Membership", FIELDS(membership_fields)};
@@ -92,20 +96,28 @@ void api_write_membership(struct req *r, const struct conversation_view *view)
 
 static const struct shape_field conversation_fields[] = {
     {.name = "id", .type = SHAPE_UUID},
-    {.name = "conversation_id", .type = SHAPE_UUID},
+    {.name = "conversation_id", .type = SHAPE_UUID, .help = "The same as id."},
     {.name = "title", .type = SHAPE_STRING},
     {.name = "metadata", .type = SHAPE_JSON_OBJECT},
-    {.name = "closed", .type = SHAPE_BOOL},
-    {.name = "participants", .type = SHAPE_ARRAY, .of = &shape_participant},
+    {.name = "closed", .type = SHAPE_BOOL, .help = "Nobody writes into it."},
+    {.name = "participants",
+     .type = SHAPE_ARRAY,
+     .of = &shape_participant,
+     .help = "The first 100."},
     {.name = "participant_count", .type = SHAPE_INT},
-    {.name = "messages", .type = SHAPE_ARRAY, .of = &shape_message},
+    {.name = "messages",
+     .type = SHAPE_ARRAY,
+     .of = &shape_message,
+     .help = "The newest, in chronological order."},
     {.name = "created_by", .type = SHAPE_UUID},
     {.name = "created_at", .type = SHAPE_TIME},
     {.name = "updated_at", .type = SHAPE_TIME},
-    {.name = "last_seq", .type = SHAPE_INT},
+    {.name = "last_seq", .type = SHAPE_INT, .help = "The seq of the newest message."},
     {.name = "message_count", .type = SHAPE_INT},
-    {.name = "unread_count", .type = SHAPE_INT},
-    {.name = "rev", .type = SHAPE_INT},
+    {.name = "unread_count", .type = SHAPE_INT, .help = "last_seq less the reader's read_seq."},
+    {.name = "rev",
+     .type = SHAPE_INT,
+     .help = "Of the last change, counted within the conversation."},
 };
 
 const struct shape shape_conversation = {.name = "Conversation", FIELDS(conversation_fields)};

@@ -2,9 +2,11 @@
 
 #include "api/json_user.h"
 
+static const struct shape shape_attachment = {.name = "Attachment", .open = true};
+
 static const struct shape_field message_fields[] = {
     {.name = "id", .type = SHAPE_UUID},
-    {.name = "message_id", .type = SHAPE_UUID},
+    {.name = "message_id", .type = SHAPE_UUID, .help = "The same as id."},
     {.name = "conversation", .type = SHAPE_UUID},
     {.name = "sender", .type = SHAPE_OBJECT, .of = &shape_user},
     {.name = "sender_id", .type = SHAPE_UUID},
@@ -13,19 +15,26 @@ static const struct shape_field message_fields[] = {
     {.name = "sent_at", .type = SHAPE_TIME},
     {.name = "edited_at", .type = SHAPE_TIME, .nullable = true},
     {.name = "edited", .type = SHAPE_BOOL},
-    {.name = "deleted", .type = SHAPE_BOOL},
+    {.name = "deleted", .type = SHAPE_BOOL, .help = "True: a tombstone, without text."},
     {.name = "pinned", .type = SHAPE_BOOL},
     {.name = "reply_to", .type = SHAPE_UUID, .nullable = true},
-    {.name = "client_id", .type = SHAPE_UUID, .nullable = true},
-    {.name = "seq", .type = SHAPE_INT},
-    {.name = "rev", .type = SHAPE_INT},
-    {.name = "is_read", .type = SHAPE_BOOL},
-    {.name = "attachments", .type = SHAPE_ARRAY},
+    {.name = "client_id",
+     .type = SHAPE_UUID,
+     .nullable = true,
+     .help = "Told to the sender alone."},
+    {.name = "seq",
+     .type = SHAPE_INT,
+     .help = "Counts the conversation's messages without a hole."},
+    {.name = "rev",
+     .type = SHAPE_INT,
+     .help = "Of the last change, counted within the conversation."},
+    {.name = "is_read", .type = SHAPE_BOOL, .help = "By the reader; his own: by all others."},
+    {.name = "attachments", .type = SHAPE_ARRAY, .of = &shape_attachment},
 };
 
-const struct shape shape_message = {"Message", FIELDS(message_fields), false};
-const struct shape shape_message_page = {"Message", FIELDS(message_fields), true};
-const struct shape shape_message_array = {"[Message]", FIELDS(message_fields), false};
+const struct shape shape_message = {.name = "Message", FIELDS(message_fields)};
+const struct shape shape_message_page = {.name = "Message", FIELDS(message_fields), .paged = true};
+const struct shape shape_message_array = {.name = "[Message]", FIELDS(message_fields)};
 
 static void write_sender(struct message_writer *w, const struct user *sender)
 {
@@ -82,14 +91,15 @@ void api_write_listed_message(struct message_writer *w, const struct message *me
 }
 
 static const struct shape_field version_fields[] = {
-    {.name = "n", .type = SHAPE_INT},
+    {.name = "n", .type = SHAPE_INT, .help = "Which version, from 1."},
     {.name = "message_body", .type = SHAPE_STRING},
     {.name = "written_at", .type = SHAPE_TIME},
     {.name = "editor", .type = SHAPE_OBJECT, .of = &shape_user},
     {.name = "editor_id", .type = SHAPE_UUID},
 };
 
-const struct shape shape_message_version_page = {"History", FIELDS(version_fields), true};
+const struct shape shape_message_version_page = {
+    .name = "History", FIELDS(version_fields), .paged = true};
 
 void api_write_version(struct req *r, const struct message_version *version)
 {

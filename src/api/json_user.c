@@ -5,7 +5,7 @@
 
 static const struct shape_field user_fields[] = {
     SHAPE_USER_FIELDS,
-    {.name = "role", .type = SHAPE_STRING},
+    {.name = "role", .type = SHAPE_STRING, .choices = ROLE_CHOICES},
 };
 const struct shape shape_user = {.name = "User", FIELDS(user_fields)};
 const struct shape shape_user_page = {.name = "User", FIELDS(user_fields), .paged = true};

@@ -539,7 +539,7 @@ static const struct shape_field read_all_fields[] = {
     {.name = "conversations", .type = SHAPE_INT},
 };
 
-static const struct shape shape_read_all = {"ReadAll", FIELDS(read_all_fields), false};
+static const struct shape shape_read_all = {.name = "ReadAll", FIELDS(read_all_fields)};
 
 static enum err read_all(struct req *r)
 {
@@ -566,7 +566,7 @@ const struct resource api_message_list_resource = {
         {
             {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(flat_query), .handle = list_flat,
              .out = &shape_message_page, .status = 200},
-            {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(api_message_flat_input),
+            {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(api_message_flat_input), SEND_EXTRAS,
              .handle = api_send_message, .foresee = api_foresee_send, .out = &shape_message,
              .status = 201},
         },
@@ -580,11 +580,12 @@ const struct resource api_conversation_message_list_resource = {
     .methods =
         {
             {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(nested_query),
-             .object = open_conversation, .handle = list_nested, .foresee = foresee_nested,
-             .out = &shape_message_page, .status = 200},
+             .object = open_conversation, .fails = FAILS(ERR_NOT_PARTICIPANT),
+             .handle = list_nested, .foresee = foresee_nested, .out = &shape_message_page,
+             .status = 200},
             {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(api_message_nested_input),
-             .object = api_message_target, .handle = api_send_message, .foresee = api_foresee_send,
-             .out = &shape_message, .status = 201},
+             SEND_EXTRAS, .object = api_message_target, .handle = api_send_message,
+             .foresee = api_foresee_send, .out = &shape_message, .status = 201},
         },
 };
 

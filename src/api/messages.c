@@ -46,6 +46,18 @@ static const struct field edit_input[] = {
      .help = "The rev that was read: if it is not the present one any more, 409."},
 };
 
+static const struct field edit_headers[] = {
+    {.name = "If-Match",
+     .type = FIELD_TEXT,
+     .help = "The rev that was read, instead of in the body."},
+};
+
+const struct field api_send_headers[SEND_HEADERS] = {
+    {.name = "Idempotency-Key",
+     .type = FIELD_TEXT,
+     .help = "Another way to give the client_id; any text."},
+};
+
 /* ------- sending ------- */
 
 static bool is_nested(const struct req *r)
@@ -265,28 +277,34 @@ const struct resource api_message_send_resource = {
     .methods =
         {
             {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(api_message_nested_input),
-             .object = api_message_target, .handle = api_send_message, .foresee = api_foresee_send,
-             .out = &shape_message, .status = 201},
+             SEND_EXTRAS, .object = api_message_target, .handle = api_send_message,
+             .foresee = api_foresee_send, .out = &shape_message, .status = 201},
         },
 };
 
 const struct resource api_message_resource = {
     .name = "Message Instance",
-    .description = "One message. Its sender edits it; he, those who manage the conversation and "
-                   "admins delete it.",
+    .description = "One message.",
     .paths = {"messages/{message_id}/", "conversations/{conversation_id}/messages/{message_id}/"},
     .within = WITHIN_MESSAGE,
     .methods =
         {
-            {"GET", ACCESS_USER, ROUTE_READ, .object = api_message_to_read, .handle = show_message,
-             .out = &shape_message, .status = 200},
+            {"GET", ACCESS_USER, ROUTE_READ, .object = api_message_to_read,
+             .fails = FAILS(ERR_NOT_PARTICIPANT), .handle = show_message, .out = &shape_message,
+             .status = 200},
             {"PUT", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(edit_input),
-             .object = message_to_edit, .handle = edit_message, .out = &shape_message,
-             .status = 200},
+             .headers = FIELDS(edit_headers), .object = message_to_edit,
+             .fails = FAILS(ERR_NOT_PARTICIPANT, ERR_NOT_SENDER, ERR_REV_MISMATCH),
+             .about = "Changes the text, by its sender.", .handle = edit_message,
+             .out = &shape_message, .status = 200},
             {"PATCH", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(edit_input),
-             .object = message_to_edit, .handle = edit_message, .out = &shape_message,
-             .status = 200},
+             .headers = FIELDS(edit_headers), .object = message_to_edit,
+             .fails = FAILS(ERR_NOT_PARTICIPANT, ERR_NOT_SENDER, ERR_REV_MISMATCH),
+             .about = "Changes the text, by its sender.", .handle = edit_message,
+             .out = &shape_message, .status = 200},
             {"DELETE", ACCESS_USER, ROUTE_WRITE, .object = message_to_delete,
+             .fails = FAILS(ERR_NOT_PARTICIPANT, ERR_NOT_SENDER),
+             .about = "Leaves a tombstone: text, history and metadata are wiped.",
              .handle = delete_message, .status = 204},
         },
 };
@@ -299,8 +317,9 @@ const struct resource api_message_pin_resource = {
     .within = WITHIN_MESSAGE,
     .methods =
         {
-            {"POST", ACCESS_USER, ROUTE_WRITE, .object = api_message_to_read, .handle = pin_message,
-             .out = &shape_message, .status = 200},
+            {"POST", ACCESS_USER, ROUTE_WRITE, .object = api_message_to_read,
+             .fails = FAILS(ERR_NOT_PARTICIPANT), .handle = pin_message, .out = &shape_message,
+             .status = 200},
         },
 };
 
@@ -313,7 +332,8 @@ const struct resource api_message_unpin_resource = {
     .methods =
         {
             {"POST", ACCESS_USER, ROUTE_WRITE, .object = api_message_to_read,
-             .handle = unpin_message, .out = &shape_message, .status = 200},
+             .fails = FAILS(ERR_NOT_PARTICIPANT), .handle = unpin_message, .out = &shape_message,
+             .status = 200},
         },
 };
 
@@ -325,6 +345,7 @@ const struct resource api_message_mark_as_read_resource = {
     .methods =
         {
             {"POST", ACCESS_USER, ROUTE_WRITE, .object = api_message_to_read,
-             .handle = read_message, .out = &shape_message, .status = 200},
+             .fails = FAILS(ERR_NOT_PARTICIPANT), .handle = read_message, .out = &shape_message,
+             .status = 200},
         },
 };

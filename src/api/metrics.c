@@ -236,6 +236,8 @@ static enum err show_metrics(struct req *r)
     return ERR_OK;
 }
 
+static const struct renderer metrics_text[] = {RENDERER("text/plain", "")};
+
 const struct resource api_metrics_resource = {
     .name = "Metrics",
     .description = "Numbers about the server, as Prometheus reads them.",
@@ -243,6 +245,7 @@ const struct resource api_metrics_resource = {
     .methods =
         {
             {"GET", ACCESS_ANYONE, ROUTE_NONE, THROTTLE_NEVER, .object = may_read_metrics,
-             .handle = show_metrics, .status = 200},
+             .handle = show_metrics, .fails = FAILS(ERR_NOT_AUTHENTICATED, ERR_FORBIDDEN),
+             .status = 200, .renders = FIELDS(metrics_text)},
         },
 };

@@ -40,9 +40,9 @@ static const struct shape_field brief_fields[] = {
 static const struct shape shape_brief = {.name = "UnreadConversation", FIELDS(brief_fields)};
 
 static const struct shape_field notification_fields[] = {
-    {.name = "id", .type = SHAPE_UUID},
-    {.name = "notification_id", .type = SHAPE_UUID},
-    {.name = "kind", .type = SHAPE_STRING},
+    {.name = "id", .type = SHAPE_UUID, .help = "The message's."},
+    {.name = "notification_id", .type = SHAPE_UUID, .help = "The same as id."},
+    {.name = "kind", .type = SHAPE_STRING, .choices = "message"},
     {.name = "conversation", .type = SHAPE_OBJECT, .of = &shape_brief},
     {.name = "message", .type = SHAPE_OBJECT, .of = &shape_message},
     {.name = "is_read", .type = SHAPE_BOOL},

@@ -175,21 +175,25 @@ const struct resource api_participant_list_resource = {
              .out = &shape_participant_page, .status = 200},
             {"POST", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(person_input),
              .object = api_conversation_to_manage, .handle = add_participant,
-             .out = &shape_participant, .status = 201, .may_replay = sees_added},
+             .out = &shape_participant, .status = 201, .also = 200,
+             .about = "Adds a user, by those who manage the conversation; 200 if he is in it.",
+             .may_replay = sees_added},
         },
 };
 
 const struct resource api_participant_resource = {
     .name = "Participant Instance",
-    .description = "One participant: his role; deleting him removes him, deleting oneself leaves.",
+    .description = "One participant.",
     .paths = {"conversations/{id}/participants/{user_id}/"},
     .within = WITHIN_CONVERSATION,
     .methods =
         {
             {"PATCH", ACCESS_USER, ROUTE_WRITE, .input = FIELDS(role_input),
-             .object = api_conversation_to_own, .handle = change_role, .out = &shape_participant,
-             .status = 200},
+             .object = api_conversation_to_own,
+             .about = "Makes a member a moderator, or the other way round, by the owner.",
+             .handle = change_role, .out = &shape_participant, .status = 200},
             {"DELETE", ACCESS_USER, ROUTE_WRITE, .object = api_conversation_to_read,
+             .about = "Removes a participant; who removes himself leaves.",
              .handle = remove_participant, .status = 204},
         },
 };

@@ -342,6 +342,9 @@ static const struct field socket_query[] = {
      .help = "Instead of an Authorization header, which browsers cannot send here."},
 };
 static const struct field events_query[] = {CURSOR_FIELD};
+static const struct field events_headers[] = {
+    {.name = "Last-Event-ID", .type = FIELD_TEXT, .help = "The cursor; it beats the query's."},
+};
 static const struct field poll_query[] = {
     CURSOR_FIELD,
     {.name = "wait",
@@ -351,22 +354,30 @@ static const struct field poll_query[] = {
      .help = "For how many seconds to wait for something new."},
 };
 
+static const struct shape_field frame_fields[] = {
+    {.name = "type",
+     .type = SHAPE_STRING,
+     .choices = "message,conversation,conversation.gone,membership,read,user,synced,reset",
+     .help = "What the other fields are follows from it: docs/realtime.md."},
+};
+static const struct shape shape_frame = {.name = "Frame", FIELDS(frame_fields), .open = true};
+
 static const struct shape_field sync_fields[] = {
-    {.name = "frames", .type = SHAPE_ARRAY},
-    {.name = "cursor", .type = SHAPE_STRING},
-    {.name = "more", .type = SHAPE_BOOL},
+    {.name = "frames", .type = SHAPE_ARRAY, .of = &shape_frame},
+    {.name = "cursor", .type = SHAPE_STRING, .help = "For the next request; empty after a reset."},
+    {.name = "more", .type = SHAPE_BOOL, .help = "There is more already: ask again at once."},
 };
 static const struct shape shape_sync = {.name = "Sync", FIELDS(sync_fields)};
 
 static const struct shape_field ticket_fields[] = {
     {.name = "ticket", .type = SHAPE_STRING},
-    {.name = "expires_in", .type = SHAPE_INT},
+    {.name = "expires_in", .type = SHAPE_INT, .help = "Seconds."},
 };
 static const struct shape shape_ticket = {.name = "Ticket", FIELDS(ticket_fields)};
 
 static const struct shape_field presence_fields[] = {
     {.name = "user_id", .type = SHAPE_UUID},
-    {.name = "state", .type = SHAPE_STRING},
+    {.name = "state", .type = SHAPE_STRING, .choices = "online,offline"},
     {.name = "last_seen", .type = SHAPE_TIME, .nullable = true},
 };
 static const struct shape shape_presence = {.name = "Presence", FIELDS(presence_fields)};
@@ -378,9 +389,13 @@ const struct resource api_socket_resource = {
     .methods =
         {
             {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(socket_query),
-             .handle = listen_on_socket, .status = 101, .secret = true, .ticket = true},
+             .handle = listen_on_socket,
+             .fails = FAILS(ERR_PARSE, ERR_UPGRADE_REQUIRED, ERR_TOO_MANY_SOCKETS), .status = 101,
+             .secret = true, .ticket = true},
         },
 };
+
+static const struct renderer event_stream[] = {RENDERER("text/event-stream", "")};
 
 const struct resource api_events_resource = {
     .name = "Events",
@@ -389,7 +404,8 @@ const struct resource api_events_resource = {
     .methods =
         {
             {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(events_query),
-             .handle = listen_to_events, .status = 200, .media_type = "text/event-stream",
+             .handle = listen_to_events, .fails = FAILS(ERR_TOO_MANY_SOCKETS),
+             .headers = FIELDS(events_headers), .status = 200, .renders = FIELDS(event_stream),
              .secret = true},
         },
 };
@@ -401,7 +417,8 @@ const struct resource api_sync_resource = {
     .methods =
         {
             {"GET", ACCESS_USER, ROUTE_READ, .query = FIELDS(poll_query), .handle = listen_by_poll,
-             .out = &shape_sync, .status = 200, .secret = true},
+             .fails = FAILS(ERR_TOO_MANY_SOCKETS), .out = &shape_sync, .status = 200,
+             .secret = true},
         },
 };
 
@@ -422,7 +439,8 @@ const struct resource api_typing_resource = {
     .paths = {"conversations/{id}/typing/"},
     .methods =
         {
-            {"POST", ACCESS_USER, ROUTE_READ, .object = open_to_send, .handle = tell_typing,
+            {"POST", ACCESS_USER, ROUTE_READ, .object = open_to_send,
+             .fails = FAILS(ERR_NOT_PARTICIPANT, ERR_CONVERSATION_CLOSED), .handle = tell_typing,
              .status = 204},
         },
 };

@@ -17,7 +17,7 @@ const struct field api_registration_input[REGISTRATION_FIELDS] = {
     {.name = "first_name", .type = FIELD_TEXT, .blank = true, .max = NAME_LENGTH_MAX},
     {.name = "last_name", .type = FIELD_TEXT, .blank = true, .max = NAME_LENGTH_MAX},
     {.name = "phone_number", .type = FIELD_TEXT, .blank = true, .max = PHONE_LENGTH_MAX},
-    {.name = "role", .type = FIELD_CHOICE, .blank = true, .choices = "guest,host,admin"},
+    {.name = "role", .type = FIELD_CHOICE, .blank = true, .choices = ROLE_CHOICES},
     {.name = "password", .type = FIELD_SECRET, .required = true, .max = PASSWORD_LENGTH_MAX},
     {.name = "password_confirm",
      .aliases = "confirm_password",
@@ -28,7 +28,7 @@ const struct field api_registration_input[REGISTRATION_FIELDS] = {
 
 static const struct shape_field registration_fields[] = {
     SHAPE_USER_FIELDS,
-    {.name = "role", .type = SHAPE_STRING},
+    {.name = "role", .type = SHAPE_STRING, .choices = ROLE_CHOICES},
     {.name = "user", .type = SHAPE_OBJECT, .of = &shape_user},
     {.name = "access", .type = SHAPE_STRING},
     {.name = "refresh", .type = SHAPE_STRING},

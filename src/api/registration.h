@@ -16,6 +16,7 @@ handler api_register;
         .method = "POST", .access = ACCESS_IGNORE, .db = ROUTE_WRITE,                              \
         .throttle = THROTTLE_REGISTER, .input = api_registration_input,                            \
         .input_count = REGISTRATION_FIELDS, .slow = api_registration_slow,                         \
-        .object = api_registration_check, .handle = api_register, .out = &shape_registration,      \
-        .status = 201, .secret = true                                                              \
+        .object = api_registration_check, .fails = FAILS(ERR_CONFLICT), .handle = api_register,    \
+        .out = &shape_registration, .status = 201, .about = "Makes an account and logs it in.",    \
+        .secret = true                                                                             \
     }

@@ -63,6 +63,9 @@ extern const struct resource api_ticket_resource;
 extern const struct resource api_typing_resource;
 extern const struct resource api_presence_resource;
 
+/* web/schema.c */
+extern const struct resource web_schema_resource;
+
 /* admin_*.c */
 extern const struct resource api_admin_stats_resource;
 extern const struct resource api_admin_user_list_resource;
@@ -96,6 +99,7 @@ const struct resource *const api_resources[] = {
     &api_health_resource,
     &api_ready_resource,
     &api_metrics_resource,
+    &web_schema_resource,
     &api_login_resource,
     &api_refresh_resource,
     &api_verify_resource,

@@ -5,10 +5,14 @@
 #include "store/session.h"
 
 static const struct shape_field session_fields[] = {
-    {.name = "id", .type = SHAPE_UUID},        {.name = "session_id", .type = SHAPE_UUID},
-    {.name = "kind", .type = SHAPE_STRING},    {.name = "created_at", .type = SHAPE_TIME},
-    {.name = "last_used", .type = SHAPE_TIME}, {.name = "user_agent", .type = SHAPE_STRING},
-    {.name = "address", .type = SHAPE_STRING}, {.name = "current", .type = SHAPE_BOOL},
+    {.name = "id", .type = SHAPE_UUID},
+    {.name = "session_id", .type = SHAPE_UUID},
+    {.name = "kind", .type = SHAPE_STRING, .choices = "jwt,token,browser"},
+    {.name = "created_at", .type = SHAPE_TIME},
+    {.name = "last_used", .type = SHAPE_TIME},
+    {.name = "user_agent", .type = SHAPE_STRING},
+    {.name = "address", .type = SHAPE_STRING},
+    {.name = "current", .type = SHAPE_BOOL, .help = "The one that asks."},
 };
 static const struct shape shape_session_page = {
     .name = "Session", FIELDS(session_fields), .paged = true};
@@ -97,12 +101,13 @@ static enum err revoke_session(struct req *r)
 
 const struct resource api_session_resource = {
     .name = "Session Instance",
-    .description = "One device; DELETE signs it out.",
+    .description = "One device of the caller's.",
     .paths = {"users/me/sessions/{id}/"},
     .methods = {{.method = "DELETE",
                  .access = ACCESS_USER,
                  .db = ROUTE_WRITE,
                  .object = find_session,
                  .handle = revoke_session,
+                 .about = "Signs the device out.",
                  .status = 204}},
 };

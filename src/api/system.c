@@ -10,7 +10,7 @@ static const struct shape_field root_fields[] = {
     {.name = "conversations", .type = SHAPE_URL},
     {.name = "messages", .type = SHAPE_URL},
 };
-static const struct shape shape_root = {"Root", FIELDS(root_fields), false};
+static const struct shape shape_root = {.name = "Root", FIELDS(root_fields)};
 
 /* The resources as absolute links that keep the caller's prefix. */
 static enum err show_root(struct req *r)
@@ -41,9 +41,9 @@ const struct resource api_root_resource = {
 /* ------- alive, ready ------- */
 
 static const struct shape_field status_fields[] = {
-    {.name = "status", .type = SHAPE_STRING},
+    {.name = "status", .type = SHAPE_STRING, .choices = "ok,ready"},
 };
-static const struct shape shape_status = {"Status", FIELDS(status_fields), false};
+static const struct shape shape_status = {.name = "Status", FIELDS(status_fields)};
 
 static enum err write_status(struct req *r, struct str status)
 {

@@ -10,6 +10,7 @@
 #include "chat/login.h"
 #include "chat/name.h"
 #include "serve/page.h"
+#include "store/change.h"
 
 /* --- the list ------------------------------------------------------------------------------ */
 
@@ -20,7 +21,7 @@ static const struct field list_query[] = {
      .help = "Beginnings of words of the names; all must be there."},
     {.name = "username", .type = FIELD_TEXT, .help = "Part of the username."},
     {.name = "email", .type = FIELD_TEXT, .help = "The whole address, where you may see it."},
-    {.name = "role", .type = FIELD_CHOICE, .choices = "guest,host,admin"},
+    {.name = "role", .type = FIELD_CHOICE, .choices = ROLE_CHOICES},
     {.name = "ordering",
      .type = FIELD_TEXT,
      .help = "created_at, username; with a minus the other way round."},
@@ -140,7 +141,7 @@ static enum err list_users(struct req *r)
 
 const struct resource api_user_list_resource = {
     .name = "User List",
-    .description = "People. POST registers one.",
+    .description = "People.",
     .paths = {"users/"},
     .methods = {LIST_ROUTE, REGISTRATION_ROUTE},
 };
@@ -163,7 +164,7 @@ const struct field api_user_save_input[USER_SAVE_FIELDS] = {
     {.name = "metadata", .type = FIELD_OBJECT, .max = USER_METADATA_BYTES_MAX},
     {.name = "role",
      .type = FIELD_CHOICE,
-     .choices = "guest,host,admin",
+     .choices = ROLE_CHOICES,
      .help = "Changed by admins only."},
     {.name = "is_active", .type = FIELD_BOOL, .help = "Changed by admins only."},
     {.name = "password",
@@ -177,10 +178,14 @@ const struct field api_user_save_input[USER_SAVE_FIELDS] = {
 enum err api_find_user(struct req *r)
 {
     struct user *user = ARENA_NEW(r->arena, struct user);
-    bool found;
+    bool found = false;
     struct uuid id = r->path_ids[0].text.p != NULL ? r->path_ids[0].id : r->user.id;
     r->object = user;
-    enum err e = store_user_get(r->call.db, r->arena, id, user, &found);
+    enum err e =
+        store_hold(r->call.db, id, NULL); /* who writes, writes all of what he reads here */
+    if (e == ERR_OK) {
+        e = store_user_get(r->call.db, r->arena, id, user, &found);
+    }
     return e == ERR_OK && !found ? ERR_NOT_FOUND : e;
 }
 
@@ -257,6 +262,10 @@ enum err api_delete_user(struct req *r)
     return chat_account_delete(&r->call, r->object);
 }
 
+#define SAVE_ABOUT                                                                                 \
+    "Changes an account, by its user or an admin, who may also change role and is_active."
+#define DELETE_ABOUT                                                                               \
+    "Hides the account at once and erases it in the background; of its messages tombstones stay."
 #define SHOW_ROUTE                                                                                 \
     {                                                                                              \
         .method = "GET", .access = ACCESS_USER, .db = ROUTE_READ, .object = api_find_user,         \
@@ -266,12 +275,14 @@ enum err api_delete_user(struct req *r)
     {                                                                                              \
         .method = name, .access = ACCESS_USER, .db = ROUTE_WRITE,                                  \
         .input = FIELDS(api_user_save_input), .object = api_find_changed_user,                     \
-        .handle = save_user, .out = &shape_user, .status = 200                                     \
+        .fails = FAILS(ERR_LAST_ADMIN), .handle = save_user, .about = SAVE_ABOUT,                  \
+        .out = &shape_user, .status = 200                                                          \
     }
 #define DELETE_ROUTE                                                                               \
     {                                                                                              \
         .method = "DELETE", .access = ACCESS_USER, .db = ROUTE_WRITE, .object = find_changeable,   \
-        .handle = api_delete_user, .status = 204                                                   \
+        .fails = FAILS(ERR_LAST_ADMIN), .handle = api_delete_user, .status = 204,                  \
+        .about = DELETE_ABOUT                                                                      \
     }
 
 const struct resource api_user_resource = {

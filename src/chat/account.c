@@ -390,6 +390,12 @@ enum err chat_account_demote_step(struct call *c, struct uuid user_id, int64_t m
     return e == ERR_OK && *over ? store_demotion_end(c->db, user_id) : e;
 }
 
+static bool stops_ruling(const struct user *old, const struct user *changed)
+{
+    return old->role == ROLE_ADMIN && old->is_active &&
+           (changed->role != ROLE_ADMIN || !changed->is_active);
+}
+
 enum err chat_account_update(struct call *c, const struct user *old, struct user *changed)
 {
     enum err e = ERR_OK;
@@ -397,8 +403,8 @@ enum err chat_account_update(struct call *c, const struct user *old, struct user
         changed->role = old->role;
         changed->is_active = old->is_active;
     }
-    if (stops_hosting(old, changed)) {
-        e = store_hold_all(c->db); /* what he moderates may be anywhere */
+    if (stops_hosting(old, changed) || stops_ruling(old, changed)) {
+        e = store_hold_all(c->db); /* what he moderates, and other admins, may be anywhere */
     }
     changed->email = email_normalise(c->arena, changed->email);
     if (same_names(old, changed) && same_power(old, changed) && same_rest(old, changed)) {

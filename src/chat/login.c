@@ -4,6 +4,7 @@
 
 #include "crypto/hash.h"
 #include "crypto/password.h"
+#include "store/change.h"
 #include "store/session.h"
 #include "store/user.h"
 
@@ -74,7 +75,10 @@ enum err chat_login_confirm(struct call *c, struct login *login)
     struct uuid id = login->user.id;
     bool found = false;
     bool same = false;
-    enum err e = is_still_stored(c, id, login->password_hash, &same);
+    enum err e = store_hold(c->db, id, NULL); /* who changes it has done so, or waits */
+    if (e == ERR_OK) {
+        e = is_still_stored(c, id, login->password_hash, &same);
+    }
     if (e == ERR_OK) {
         e = store_user_get(c->db, c->arena, id, &login->user, &found);
     }
@@ -136,7 +140,10 @@ enum err chat_password_change_check(struct call *c, struct str old_password,
 enum err chat_password_set(struct call *c, struct uuid user_id, struct str password_hash,
                            struct uuid keep_session)
 {
-    enum err e = store_user_set_password(c->db, user_id, password_hash);
+    enum err e = store_hold(c->db, user_id, NULL); /* a log-in by the old one is over, or waits */
+    if (e == ERR_OK) {
+        e = store_user_set_password(c->db, user_id, password_hash);
+    }
     if (e == ERR_OK) {
         e = store_session_revoke_others(c->db, user_id, keep_session, c->now_us);
     }
@@ -146,7 +153,10 @@ enum err chat_password_set(struct call *c, struct uuid user_id, struct str passw
 enum err chat_password_change(struct call *c, const struct password_change *change)
 {
     bool same = false;
-    enum err e = is_still_stored(c, c->me->id, change->old_hash, &same);
+    enum err e = store_hold(c->db, c->me->id, NULL);
+    if (e == ERR_OK) {
+        e = is_still_stored(c, c->me->id, change->old_hash, &same);
+    }
     if (e == ERR_OK && !same) {
         problems_add(c->problems, "old_password", WRONG_OLD_PASSWORD);
         e = ERR_INVALID;

@@ -281,7 +281,8 @@ static enum err rotate(struct call *c, struct session *session)
     session->issued_at = c->now_us;
     session->expires_at = c->now_us + c->limits->refresh_lifetime_s * US_PER_SECOND;
     session->last_used_at = c->now_us;
-    return store_session_save(c->db, session);
+    enum err e = store_session_save(c->db, session);
+    return e == ERR_NOT_FOUND ? ERR_REFRESH_INVALID : e;
 }
 
 enum err chat_session_refresh(struct call *c, struct str refresh, struct token_pair *out,
@@ -359,6 +360,13 @@ enum err chat_session_of_refresh(struct call *c, struct str refresh, struct sess
     return e;
 }
 
+/* Another may have ended it at the same moment. */
+static enum err save_ended(struct call *c, const struct session *session)
+{
+    enum err e = store_session_save(c->db, session);
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
 enum err chat_session_revoke(struct call *c, struct session *session)
 {
     if (session->revoked_at != 0) {
@@ -366,7 +374,7 @@ enum err chat_session_revoke(struct call *c, struct session *session)
     }
     session->revoked_at = c->now_us;
     session->expires_at = c->now_us;
-    return store_session_save(c->db, session);
+    return save_ended(c, session);
 }
 
 enum err chat_session_log_out(struct call *c, struct session *session)
@@ -380,5 +388,5 @@ enum err chat_session_log_out(struct call *c, struct session *session)
     /* From now on the last access token is all there is of it. */
     session->refresh_ended_at = c->now_us;
     session->expires_at = session->issued_at + c->limits->access_lifetime_s * US_PER_SECOND;
-    return store_session_save(c->db, session);
+    return save_ended(c, session);
 }

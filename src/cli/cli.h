@@ -22,7 +22,7 @@ int cli_check(struct cli *cli);
 int cli_seed_demo(struct cli *cli);
 int cli_move(struct cli *cli);
 int cli_import_django(struct cli *cli);
-int cli_routes(struct cli *cli);
+int cli_openapi(struct cli *cli);
 int cli_configuration(struct cli *cli);
 int cli_version(struct cli *cli);
 

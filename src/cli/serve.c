@@ -23,6 +23,7 @@
 #include "store/change.h"
 #include "store/queries.h"
 #include "sync/sync.h"
+#include "web/openapi.h"
 #include "web/page.h"
 #include "web/routes.h"
 
@@ -408,6 +409,7 @@ int cli_serve(struct cli *cli)
     app.metrics.started_us = clock_now_us();
     app.router = make_router(cli->arena);
     app.page = browse_page;
+    app.openapi = openapi_new(cli->conf);
     app.sync = sync_new();
     random_bytes(&app.seed, sizeof(app.seed));
     app.node_id = random_uuid_v7();
@@ -422,6 +424,7 @@ int cli_serve(struct cli *cli)
     }
     stop(&app, jobs);
     throttle_free(app.throttle);
+    openapi_free(app.openapi);
     router_free(app.router);
     return code;
 }

@@ -10,6 +10,7 @@
 
 struct bus;
 struct hub;
+struct openapi;
 struct req;
 struct router;
 struct sync;
@@ -35,6 +36,7 @@ struct app {
     /* Shows the answer in r->x->out, or the error that it tells, to a browser. */
     void (*page)(struct req *r, enum err e, struct buf *out);
     struct throttle *throttle;
+    struct openapi *openapi; /* what GET /api/schema/ answers */
     struct app_metrics metrics;
     struct uuid node_id; /* of this process, new at each start */
     uint64_t seed; /* random: for hashes of what clients choose */

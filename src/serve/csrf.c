@@ -115,7 +115,7 @@ struct str csrf_field(struct req *r)
     struct form form;
     struct str problem;
     media_type_parse(r->arena, r->content_type, &type);
-    bool is_form = form_is_urlencoded(&type) || form_is_multipart(&type);
+    bool is_form = !r->x->body_too_large && (form_is_urlencoded(&type) || form_is_multipart(&type));
     if (!is_form || form_read(r->arena, &type, r->x->body, &form, &problem) != ERR_OK) {
         return STR_NULL;
     }
@@ -142,7 +142,7 @@ enum err csrf_check(struct req *r, struct str field)
     if (e == ERR_OK) {
         e = check_referer(r);
     }
-    if (e == ERR_OK && r->csrf_cookie.n == 0) {
+    if (e == ERR_OK && (has_session(r) ? r->csrf_cookie.n == 0 : !is_token(r->csrf_cookie))) {
         e = refuse(r, STR("CSRF cookie not set."));
     }
     if (e != ERR_OK) {
@@ -157,7 +157,8 @@ enum err csrf_check(struct req *r, struct str field)
 struct str cookie_line(const struct req *r, const char *name, struct str value, int64_t age_s,
                        bool secret)
 {
-    bool is_secure = str_starts(r->own_origin, STR("https:"));
+    bool is_secure = str_starts(r->own_origin, STR("https:")) ||
+                     (str_starts(r->origin, STR("https:")) && is_ours(r, r->origin));
     return arena_printf(r->arena, "%s=%.*s; Max-Age=%lld; Path=/; SameSite=Lax%s%s", name,
                         STR_ARG(value), (long long)age_s, secret ? "; HttpOnly" : "",
                         is_secure ? "; Secure" : "");
@@ -165,6 +166,9 @@ struct str cookie_line(const struct req *r, const char *name, struct str value, 
 
 void csrf_give_cookie(struct req *r)
 {
+    if (r->origin.p != NULL && !is_ours(r, r->origin)) {
+        return; /* the browser holds its cookies back: which it has is not known */
+    }
     struct str before = r->csrf_cookie;
     struct str token = csrf_token(r);
     if (!str_eq(before, token)) {

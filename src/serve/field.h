@@ -1,5 +1,5 @@
 /* What a route takes (body fields, query parameters) and what it answers (shapes), as tables: the
- * decoder, the validator, OPTIONS, `confab routes`, OpenAPI and negative tests come from them. */
+ * decoder, the validator, OPTIONS and the OpenAPI document come from them. */
 #pragma once
 
 #include "base/problems.h"
@@ -68,6 +68,8 @@ struct shape_field {
     bool nullable;
     bool optional; /* may be missing */
     const struct shape *of;
+    const char *choices; /* "guest,host": a string that is one of these */
+    const char *help;    /* one line for people */
 };
 
 struct shape {
@@ -75,6 +77,7 @@ struct shape {
     const struct shape_field *fields;
     size_t count;
     bool paged; /* the envelope of a list around objects of this shape */
+    bool open;  /* objects have fields beside these */
 };
 
 #define FIELDS(array) (array), COUNT_OF(array)

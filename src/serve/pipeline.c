@@ -36,6 +36,8 @@
 static const struct renderer json_renderer = {{"application/json", 16}, {"json", 4}};
 /* DRF's name for its browsable API. */
 static const struct renderer page_renderer = {{"text/html", 9}, {"api", 3}};
+/* Where those of the route begin in the list. */
+enum { OF_ROUTES = 2 };
 
 /* --- before the database ----------------------------------------------------------------- */
 
@@ -51,13 +53,15 @@ static enum err choose_format(struct req *r, struct str suffix)
     }
     /* ?format= wins over Accept; what it names must exist. */
     struct str accept = http_request_header_all(r->x, "Accept");
-    struct renderer renderers[] = {json_renderer, page_renderer, {STR_NULL, STR_NULL}};
-    size_t count = 2;
-    if (r->route != NULL && r->route->media_type != NULL) {
-        renderers[count++].media_type = str_of(r->route->media_type);
+    struct renderer renderers[OF_ROUTES + RENDERS_MAX] = {json_renderer, page_renderer};
+    size_t count = OF_ROUTES;
+    for (size_t i = 0; r->route != NULL && i < r->route->render_count; i++) {
+        renderers[count++] = r->route->renders[i];
     }
     enum err e = accept_choose(accept, format, renderers, count, &r->accept);
     r->wants_page = r->accept.index == 1;
+    r->render =
+        r->accept.index < OF_ROUTES ? NULL : &r->route->renders[r->accept.index - OF_ROUTES];
     return e;
 }
 

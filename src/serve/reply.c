@@ -145,6 +145,12 @@ static const char *vary(const struct req *r)
     return r->authorization.p != NULL ? "Accept" : "Accept, Cookie";
 }
 
+static bool is_page(const struct req *r)
+{
+    return r->wants_page && r->content_type_out == NULL && r->app->page != NULL &&
+           r->location.p == NULL;
+}
+
 static void add_headers(struct req *r, enum err e)
 {
     struct http_exchange *x = r->x;
@@ -184,6 +190,8 @@ static void add_headers(struct req *r, enum err e)
     }
     if (r->route != NULL && r->route->secret) {
         http_add_header(x, "Cache-Control", "no-store");
+    } else if (is_page(r)) { /* who is signed in stands on it, and a cookie may come with it */
+        http_add_header(x, "Cache-Control", "private, no-cache");
     }
     if (r->location.p != NULL) {
         http_add_header(x, "Location", r->location.p);
@@ -237,12 +245,6 @@ static void add_page_headers(struct req *r)
                     "frame-ancestors 'none'");
 }
 
-static bool is_page(const struct req *r)
-{
-    return r->wants_page && r->content_type_out == NULL && r->app->page != NULL &&
-           r->location.p == NULL;
-}
-
 static void write_body(struct req *r, enum err e)
 {
     bool problem = e != ERR_OK && r->accept.problem_json;
@@ -271,6 +273,10 @@ void reply_make(struct req *r, enum err e)
     if (e != ERR_OK) {
         r->content_type_out = NULL;
         write_error(r, e);
+    }
+    bool is_form = is_page(r) && r->route != NULL && r->route->page != NULL;
+    if (is_form && (e == ERR_BAD_LOGIN || e == ERR_INVALID)) {
+        r->status = 200; /* it is shown again, as Django does it */
     }
     if (is_page(r)) {
         csrf_give_cookie(r);

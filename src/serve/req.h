@@ -42,7 +42,8 @@ struct req {
     struct value *input;   /* beside route->input */
     struct value *filters; /* beside route->query */
     struct accept_choice accept;
-    bool wants_page; /* a browser asks: it gets the answer as a page */
+    const struct renderer *render; /* of route->renders, the one that is wanted; NULL: none */
+    bool wants_page;               /* a browser asks: it gets the answer as a page */
 
     struct call call;       /* what chat/ gets: db, arena, time, who */
     struct user user;       /* the caller, if call.me != NULL */

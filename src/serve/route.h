@@ -41,8 +41,19 @@ struct route {
     foresight *foresee;
     const struct shape *out; /* NULL: no body */
     int status;              /* of success; a handler may set another */
-    const char *media_type;  /* of an answer that is not JSON; Accept may name it. NULL: it is */
-    bool secret;             /* the answer holds secrets: never stored, never cached */
+    int also;                /* another status of success; 0: none */
+    const enum err *fails;   /* FAILS(...): what the object and the handler refuse with, beside what
+                                follows from this table (web/openapi_errors.c); NULL: nothing */
+    /* Other representations than JSON and pages, which Accept and ?format= may name; r->render is the
+     * one that is wanted. */
+    const struct renderer *renders;
+    size_t render_count;
+    /* Request headers that the handler looks at; for documentation. */
+    const struct field *headers;
+    size_t header_count;
+    /* For people, where the resource's description speaks of another method; else NULL. */
+    const char *about;
+    bool secret; /* the answer holds secrets: never stored, never cached */
     /* Takes Idempotency-Key. The handler says in r->created what it has made; on a replay this one
      * judges whether the caller may still see that. NULL: takes none. */
     handler *may_replay;
@@ -51,6 +62,19 @@ struct route {
     page_writer *page;
     bool one_form; /* is what it is, whatever Accept and ?format= say */
 };
+
+/* Ended by ERR_OK. */
+#define FAILS(...) ((const enum err[]){__VA_ARGS__, ERR_OK})
+/* An element of `renders`; `format` is "" where ?format= does not know it. */
+#define RENDERER(media_type, format)                                                               \
+    {                                                                                              \
+        {media_type, sizeof(media_type) - 1},                                                      \
+        {                                                                                          \
+            format, sizeof(format) - 1                                                             \
+        }                                                                                          \
+    }
+
+enum { RENDERS_MAX = 4 };
 
 /* What the writes of a resource belong to, so that the writer of its shard does them (store/change.h). */
 enum within {

@@ -61,6 +61,9 @@ static void check_route(const struct resource *resource, const struct route *rou
     if (route->handle == NULL || route->status == 0) {
         bad_table(resource->name, "a route without handler or status");
     }
+    if (route->render_count > RENDERS_MAX) {
+        bad_table(resource->name, "a route with too many representations");
+    }
     if (route->slow != NULL && route->db != ROUTE_WRITE) {
         bad_table(resource->name, "a slow stage without a write");
     }

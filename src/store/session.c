@@ -86,6 +86,7 @@ static enum err log_revoked(struct db *db, struct uuid user_id)
 
 enum err store_session_save(struct db *db, const struct session *session)
 {
+    int64_t saved = 0;
     enum err e = store_hold(db, session->user_id, NULL);
     if (e != ERR_OK) {
         return e;
@@ -94,7 +95,10 @@ enum err store_session_save(struct db *db, const struct session *session)
                 ARGS(V_UUID(session->id), V_INT(session->generation), V_TIME(session->issued_at),
                      V_TIME_OR_NULL(session->refresh_ended_at), V_TIME(session->expires_at),
                      V_TIME(session->last_used_at), V_TIME_OR_NULL(session->revoked_at)),
-                NULL);
+                &saved);
+    if (e == ERR_OK && saved == 0) {
+        return ERR_NOT_FOUND;
+    }
     return e == ERR_OK && session->revoked_at != 0 ? log_revoked(db, session->user_id) : e;
 }
 

@@ -15,7 +15,7 @@ enum err store_session_by_token(struct db *db, struct arena *a, struct str token
 /* `token_hash` absent: none. */
 enum err store_session_add(struct db *db, const struct session *session, struct str token_hash)
     CHECKED;
-/* What can change of it. */
+/* What can change of it. ERR_NOT_FOUND: it was revoked meanwhile, and stays so. */
 enum err store_session_save(struct db *db, const struct session *session) CHECKED;
 enum err store_session_touch(struct db *db, struct uuid id, int64_t now_us) CHECKED;
 /* All of the user's but `keep`. */

@@ -72,6 +72,11 @@ static bool read_text(struct req *r, const struct embedded_asset *asset, struct 
     return true;
 }
 
+bool asset_is_there(const char *path)
+{
+    return find(str_of(path)) != NULL;
+}
+
 bool asset_text(struct req *r, const char *path, struct str *out)
 {
     const struct embedded_asset *asset = find(str_of(path));

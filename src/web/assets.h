@@ -8,6 +8,9 @@
  * that there is one of this path. */
 bool asset_text(struct req *r, const char *path, struct str *out) CHECKED;
 
+/* Is an asset of this path inside the program? */
+bool asset_is_there(const char *path);
+
 /* Answers with bytes that stay the same as long as their ETag: 304 to whom has them (RFC 9110, 13.1.2). */
 void asset_answer(struct req *r, struct str content, struct str etag);
 /* A strong ETag of the content, with its quotes, zero-terminated. */

@@ -52,6 +52,30 @@ static struct str quoted(struct arena *a, struct str text)
     return copy;
 }
 
+/* What to do about an answer that is none of success; the page has a link to sign in beside it. */
+static const char *advice(const struct req *r)
+{
+    bool is_known = r->call.me != NULL;
+    switch (r->status) {
+    case 400: return "Something in the address is not as it should be; the answer says what.";
+    case 401: return "This is shown only to those who are signed in.";
+    case 403:
+        return is_known ? "You are not allowed to see this. Perhaps as somebody else?"
+                        : "You are not allowed to see this. Perhaps when you are signed in?";
+    case 404:
+        if (r->resource == NULL) {
+            return "There is nothing at this address.";
+        }
+        return is_known ? "There is nothing here, or nothing that you may see."
+                        : "There is nothing here, or nothing to be seen without signing in.";
+    case 405: return "There is nothing to read here; what can be done instead is below.";
+    case 426: return "This is for programs that speak WebSocket; a browser's page cannot show it.";
+    case 429: return "That was too often. Wait a moment, then load the page again.";
+    case 503: return "The server is busy at the moment. Load the page again in a few seconds.";
+    default: return r->status >= 400 ? "That did not work; the answer says why." : "";
+    }
+}
+
 void browse_page(struct req *r, enum err e, struct buf *out)
 {
     const struct resource *resource = r->resource;
@@ -68,6 +92,8 @@ void browse_page(struct req *r, enum err e, struct buf *out)
                                                     : arena_printf(r->arena, "/api/%s", path)},
         {"prefix", r->prefix.p != NULL ? r->prefix : STR("/api/")},
         {"allow", resource != NULL ? str_of(router_allow(r->app->router, resource)) : STR("")},
+        {"advice", str_of(advice(r))},
+        {"code", arena_printf(r->arena, "%d", r->status)},
         {"status", arena_printf(r->arena, "%d %s", r->status, http_reason(r->status))},
         {"headers", headers_text(r)},
         {"body", body_text(r)},

@@ -24,15 +24,16 @@ static bool is_local(struct str place)
     return place.n > 0 && place.p[0] == '/' && !(place.n > 1 && place.p[1] == '/');
 }
 
+/* Of a request that was refused early nothing has been read. */
 static struct str sent_next(const struct req *r)
 {
-    const struct value *query = req_filter(r, "next");
-    for (size_t i = 0; i < r->route->input_count; i++) {
+    struct str query = r->filters != NULL ? req_filter(r, "next")->text : STR_NULL;
+    for (size_t i = 0; r->input != NULL && i < r->route->input_count; i++) {
         if (strcmp(r->route->input[i].name, "next") == 0 && r->input[i].text.n > 0) {
             return r->input[i].text;
         }
     }
-    return query->text.p != NULL ? query->text : STR("");
+    return query.p != NULL ? query : STR("");
 }
 
 static struct str next_or(const struct req *r, struct str otherwise)
@@ -118,7 +119,6 @@ static void login_page(struct req *r, enum err e, struct buf *out)
         {"username", has_name && r->input[0].text.p != NULL ? r->input[0].text : STR("")},
         {"user", page_user(r)},
     };
-    r->status = e == ERR_BAD_LOGIN || e == ERR_INVALID ? 200 : r->status; /* as Django */
     page_write(r, "pages/login.html", slots, COUNT_OF(slots), out);
 }
 
@@ -222,6 +222,7 @@ static void logout_page(struct req *r, enum err e, struct buf *out)
         {"next", next_or(r, STR(""))},
         {"problem", problem_text(r, e)},
         {"user", page_user(r)},
+        {"nobody", page_user(r).n == 0 ? STR("You are not signed in.") : STR("")},
     };
     page_write(r, "pages/logout.html", slots, COUNT_OF(slots), out);
 }
@@ -236,7 +237,9 @@ static enum err log_out(struct req *r)
             e = chat_session_revoke(&r->call, &session);
         }
     }
-    r->set_cookies[0] = cookie_line(r, "sessionid", STR(""), 0, true);
+    if (r->session_key.n > 0) { /* else another site asks, for whom the browser holds it back */
+        r->set_cookies[0] = cookie_line(r, "sessionid", STR(""), 0, true);
+    }
     write_who(r, NULL);
     go_on(r, STR("/"));
     return e;

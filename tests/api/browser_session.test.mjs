@@ -254,6 +254,61 @@ describe('a session', () => {
     });
 });
 
+describe('a page of what was refused early', () => {
+    const page = (browser, path, headers, form = { next: '/x' }) =>
+        browser.ask('POST', path, { form, headers: { ...PAGE, ...headers } });
+
+    test('a bad header, a stale token, a token that is none', async () => {
+        const { browser } = await signedIn();
+        for (const path of [LOGIN, LOGOUT]) {
+            const anonymous = await page(new Browser(server), path, { authorization: 'Bearer x' });
+            assert.equal(anonymous.status, path === LOGIN ? 200 : 401); // names are missing
+            const { csrftoken } = browser.cookies;
+            browser.cookies.csrftoken = 'x'.repeat(csrftoken.length);
+            const stale = await page(browser, path, {});
+            assert.equal(stale.status, path === LOGIN ? 200 : 403);
+            browser.cookies.csrftoken = csrftoken;
+        }
+        assert.ok(await server.healthy());
+        const form = { username: 'nobody', password: 'x', csrfmiddlewaretoken: 'of.another.app' };
+        const lost = new Browser(server);
+        lost.cookies.csrftoken = 'of.another.app';
+        assert.equal((await page(lost, LOGIN, {}, form)).status, 403);
+        assert.match(lost.cookies.csrftoken, /^[\w-]{16,64}$/); // and the next try is good
+    });
+
+    test('another site changes no cookie', async () => {
+        const origin = 'https://evil.example';
+        for (const path of [LOGOUT, '/api/nope/', '/api/users/']) {
+            const answer = await page(new Browser(server), path, { origin });
+            assert.ok(!('set-cookie' in answer.headers), path);
+        }
+    });
+
+    test('a wrong password asks for no other scheme', async () => {
+        const user = await register(server);
+        const answer = await new Browser(server).signIn(user.username, 'wrong');
+        assert.equal(answer.status, 200);
+        assert.ok(!('www-authenticate' in answer.headers));
+    });
+
+    test('behind TLS cookies are for TLS', async () => {
+        const behind = await startServer({ env: { PUBLIC_URL: 'https://chat.example' } });
+        try {
+            const user = await register(behind);
+            const browser = new Browser(behind);
+            const { text } = await browser.page(LOGIN);
+            const form = { username: user.username, password: PASSWORD, csrfmiddlewaretoken: formToken(text) };
+            const origin = 'https://chat.example';
+            const answer = await page(browser, LOGIN, { origin }, form);
+            assert.equal(answer.status, 302);
+            assert.match(browser.lines.sessionid, /; Secure/);
+        } finally {
+            await behind.stop();
+        }
+    });
+});
+
 describe('signing out', () => {
     test('asks on a page, and is done by POST with the token', async () => {
         const { browser, user } = await signedIn();

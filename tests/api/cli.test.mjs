@@ -1,4 +1,4 @@
-// The commands beside serve: migrate, createsuperuser, changepassword, check, version, routes.
+// The commands beside serve: migrate, createsuperuser, changepassword, check, version, openapi.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -282,20 +282,13 @@ describe('check', () => {
     });
 });
 
-describe('routes and seed-demo', () => {
-    test('routes prints the table as JSON', async (t) => {
-        const parsed = JSON.parse(await place(t).good(['routes']));
-        const list = Array.isArray(parsed) ? parsed : parsed.routes;
-        assert.ok(list.length >= 40, `${list.length} routes`);
-        const keys = new Set();
-        for (const route of list) {
-            assert.match(route.method, /^(GET|POST|PUT|PATCH|DELETE)$/);
-            assert.match(route.path, /^\//);
-            assert.equal(typeof route.access, 'string');
-            const key = `${route.method} ${route.path}`;
-            assert.ok(!keys.has(key), `twice: ${key}`);
-            keys.add(key);
-        }
+describe('openapi and seed-demo', () => {
+    test('openapi prints the document, needs no database, and knows two formats', async (t) => {
+        const { good, bad, dataDir } = place(t);
+        assert.equal(JSON.parse(await good(['openapi'])).openapi, '3.1.0');
+        assert.match(await good(['openapi', '--format', 'yaml']), /^openapi: "3.1.0"\ninfo:\n/);
+        assert.match(await bad(['openapi', '--format', 'xml']), /json and yaml, not "xml"/);
+        assert.ok(!fs.existsSync(dataDir));
     });
 
     test('seed-demo prints a login that works', async (t) => {

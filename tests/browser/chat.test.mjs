@@ -248,6 +248,7 @@ test('history comes by scrolling up, and what one reads stays where it is', asyn
             const first = [...node.querySelectorAll('.message')].find((one) => {
                 return one.getBoundingClientRect().bottom > node.getBoundingClientRect().top;
             });
+            if (!first) return 0; // it is being drawn
             const { top } = first.getBoundingClientRect();
             await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
             return first.isConnected ? Math.abs(first.getBoundingClientRect().top - top) : 0;

@@ -1,16 +1,17 @@
 // The contract check, run after all tests: node tests/lib/contract.mjs FOLDER
 //
-// FOLDER holds what the tests recorded (CONFAB_RECORD). Every answer must have exactly the shape
-// that its route declares in `confab routes` and the one that the contract gives to an object of
-// that name (shapes.mjs), every error the shape of an error; every route must have been called,
-// under each of its paths, and have succeeded at least once. Exit code 1 and a list when not.
+// FOLDER holds what the tests recorded (CONFAB_RECORD). Every answer must be one that the OpenAPI
+// document declares for its operation (openapi.mjs) and have the shape that the contract gives to an
+// object of that name (shapes.mjs); every operation must have been called, under each of its paths,
+// and have succeeded at least once. Exit code 1 and a list when not.
 import fs from 'node:fs';
 import path from 'node:path';
 
-import { loadTable, matchRoute } from './routes.mjs';
+import { Checker, answerName } from './openapi.mjs';
+import { loadDocument, matchRoute, routesOf } from './routes.mjs';
 import * as S from './shapes.mjs';
 
-// The contract's shapes by the names that routes give to theirs.
+// The contract's shapes by the names that the document gives to its schemas.
 const CONTRACT = {
     User: S.user,
     Participant: S.participant,
@@ -27,45 +28,13 @@ const CONTRACT = {
     NotificationPage: S.notificationPage,
 };
 
-const TYPES = {
-    uuid: S.uuid,
-    string: S.str,
-    int: S.int,
-    bool: S.bool,
-    time: S.time,
-    url: S.url,
-    object: S.dict,
-    any: S.any,
-};
-
-const both = (one, two) => (value, where) => [...one(value, where), ...two(value, where)];
-
-function named(shapes, name) {
-    if (name in TYPES) return TYPES[name];
-    const fields = {};
-    const optional = {};
-    if (!(name in shapes)) throw new Error(`a shape that is not declared: ${name}`);
-    for (const [key, type] of Object.entries(shapes[name])) {
-        // looked up when it is needed, as shapes may hold each other
-        const shape = (value, where) => typed(shapes, type)(value, where);
-        if (key.endsWith('?')) optional[key.slice(0, -1)] = shape;
-        else fields[key] = shape;
-    }
-    const declared = S.object(fields, { optional, closed: true });
-    return name in CONTRACT ? both(declared, CONTRACT[name]) : declared;
-}
-
-function typed(shapes, type) {
-    if (type.endsWith('|null')) return S.nullable(typed(shapes, type.slice(0, -'|null'.length)));
-    const list = /^\[(\w+)\]$/.exec(type);
-    return list ? S.list(named(shapes, list[1])) : named(shapes, type);
-}
-
-// `out` of a route: null (no body), "Name", "page:Name" or "[Name]".
-function shapeOf(shapes, out) {
-    if (out === null) return null;
-    const page = /^page:(\w+)$/.exec(out);
-    return page ? S.page(named(shapes, page[1])) : typed(shapes, out);
+// null: the contract says nothing of it.
+function contractShape(name) {
+    if (name === null) return null;
+    const [, page, bare] = /^Paginated(\w+)List$|^\[(\w+)\]$/.exec(name) ?? [];
+    const shape = CONTRACT[page ?? bare ?? name];
+    if (!shape) return page ? S.page(S.any) : null;
+    return page ? S.page(shape) : bare ? S.list(shape) : shape;
 }
 
 function* answers(folder) {
@@ -78,35 +47,29 @@ function* answers(folder) {
 
 const HTTP_ERROR = 400;
 
-function checkError(answer) {
-    const list = answer.code ? [] : ['no X-Error-Code'];
-    if (answer.method === 'HEAD') return list;
-    if (answer.body === null) return [...list, 'no JSON body'];
-    const shape = /problem/.test(answer.type) ? S.problem : S.error;
-    return [...list, ...S.complaints(shape, answer.body)];
-}
-
-// 200 stands beside the declared status where a request is answered again or changes nothing.
-function checkSuccess(answer, route) {
-    const list = [];
-    if (answer.attachment) return list; // a list as a file: tests/api/admin_export.test.mjs
-    if (answer.status !== route.status && answer.status !== 200)
-        list.push(`${route.status} is declared`);
-    if (answer.method === 'HEAD' || answer.status === 204 || answer.status === 205) {
-        return answer.body === null ? list : [...list, 'with a body'];
+// What is wrong with one answer; `route` is null where it belongs to no operation.
+export function judge(checker, answer, route) {
+    if (answer.status >= 500 && answer.status !== 503 && answer.status !== 507) {
+        return [`a server error: ${answer.status}`];
     }
-    if (route.shape === null) {
-        return answer.body === null ? list : [...list, 'a body, but none is declared'];
+    if (answer.method === 'OPTIONS') {
+        if (answer.status >= HTTP_ERROR) return checker.errorProblems(answer);
+        // 204: a CORS preflight
+        return answer.status === 200 ? S.complaints(S.metadataAnswer, answer.body) : [];
     }
-    if (!/json/.test(answer.type ?? '')) return [...list, `not JSON but ${answer.type}`];
-    return [...list, ...S.complaints(route.shape, answer.body)];
+    if (answer.attachment) return []; // a list as a file: tests/api/admin_export.test.mjs
+    if (!route) return answer.status >= HTTP_ERROR ? checker.errorProblems(answer) : ['no such operation'];
+    const list = checker.problems(answer, route);
+    const shape = answer.status < HTTP_ERROR && contractShape(answerName(route, answer.status));
+    const isJson = answer.method !== 'HEAD' && /json/.test(answer.type ?? '');
+    return shape && isJson ? [...list, ...S.complaints(shape, answer.body)] : list;
 }
 
 function wanted(answer) {
     return /^\/(api|health|ready|metrics|api-token-auth)(\/|\.|\?|$)/.test(answer.path);
 }
 
-function check(folder, routes) {
+function check(folder, checker, routes) {
     const called = new Map(routes.map((route) => [route.key, { asked: 0, succeeded: 0 }]));
     const problems = new Map();
     let checked = 0;
@@ -114,23 +77,15 @@ function check(folder, routes) {
         if (!wanted(answer)) continue;
         checked++;
         const route = matchRoute(routes, answer.method, answer.path);
-        if (route) called.get(route.key).asked++;
-        let list = [];
-        if (answer.status >= 500 && answer.status !== 503 && answer.status !== 507) {
-            list = [`a server error: ${answer.status}`];
-        } else if (answer.status >= HTTP_ERROR) {
-            list = checkError(answer);
+        if (route) {
+            const counts = called.get(route.key);
             // what speaks another protocol is reached when it asks for that
-            if (route?.status === 101 && answer.status === 426) called.get(route.key).succeeded++;
-        } else if (answer.method === 'OPTIONS') {
-            // 204: a CORS preflight
-            if (answer.status === 200) list = S.complaints(S.metadataAnswer, answer.body);
-        } else if (route) {
-            called.get(route.key).succeeded++;
-            list = checkSuccess(answer, route);
+            const reached = answer.status < HTTP_ERROR || (route.operation.responses[101] && answer.status === 426);
+            counts.asked++;
+            counts.succeeded += reached ? 1 : 0;
         }
         const where = route?.key ?? `${answer.method} ${answer.path.slice(0, 60)}`;
-        for (const text of list) {
+        for (const text of judge(checker, answer, route)) {
             const key = `${where} ${answer.status}: ${text.replace(/\[\d+\]/g, '[]')}`;
             const seen = problems.get(key) ?? { times: 0, file: answer.file };
             seen.times++;
@@ -143,9 +98,9 @@ function check(folder, routes) {
 async function main() {
     const folder = process.argv[2] ?? process.env.CONFAB_RECORD;
     if (!folder) throw new Error('usage: node tests/lib/contract.mjs FOLDER');
-    const { routes, shapes } = await loadTable();
-    for (const route of routes) route.shape = shapeOf(shapes, route.out);
-    const { called, problems, checked } = check(folder, routes);
+    const document = await loadDocument();
+    const routes = routesOf(document);
+    const { called, problems, checked } = check(folder, new Checker(document), routes);
     let bad = 0;
     const say = (text) => {
         bad++;

@@ -208,6 +208,7 @@ export const ROWS = {
     'GET /api/admin/checks/': admin('200'),
 
     'GET /api/': signedIn('200'),
+    'GET /api/schema/': open('200'),
     'GET /health/': open('200'),
     'GET /api/health/': open('200'),
     'GET /ready/': open('200'),

@@ -1,52 +1,62 @@
-// The route table as `confab routes` prints it, and which of its routes a request belongs to.
+// The routes of the OpenAPI document, as `confab openapi` prints it, and which of them a request
+// belongs to.
 import assert from 'node:assert/strict';
 
 import { runCli } from './server.mjs';
 
 // A route's name without the names of its parameters: "GET /api/users/{}/".
-export const keyOf = (method, path) => `${method} ${path.replace(/\{[^}]*\}|<[^>]*>|:\w+/g, '{}')}`;
+export const keyOf = (method, path) => `${method} ${path.replace(/\{[^}]*\}/g, '{}')}`;
 
 const split = (path) => path.split('/').filter((part) => part !== '');
 
 // One canonical path for what the server takes as the same: prefix, slash, suffix.
 export function canonical(target) {
     let [path] = target.split('?');
+    path = path.replace(/%[0-7][0-9a-f]/gi, (escaped) => decodeURIComponent(escaped));
     path = path.replace(/^\/api\/(v1|chats)(?=\/|$)/, '/api');
-    path = path.replace(/\.json\/?$/, '/');
+    path = path.replace(/\.(json|yaml)\/?$/, '/');
     return path.endsWith('/') ? path : `${path}/`;
 }
 
-// The routes and the shapes that they declare.
-export async function loadTable() {
-    const end = await runCli(['routes']);
-    assert.equal(end.code, 0, `confab routes: ${end.stderr}`);
-    const { routes, shapes } = JSON.parse(end.stdout);
-    assert.ok(routes.length > 0, 'a list of routes');
-    return { routes: routes.flatMap(variants), shapes };
+export async function loadDocument() {
+    const end = await runCli(['openapi']);
+    assert.equal(end.code, 0, `confab openapi: ${end.stderr}`);
+    return JSON.parse(end.stdout);
+}
+
+const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
+
+// A path may have aliases: each is a route of its own for the matrix and the contract.
+export function routesOf(document) {
+    const routes = [];
+    for (const [canonicalPath, item] of Object.entries(document.paths)) {
+        for (const method of METHODS.filter((name) => item[name])) {
+            for (const path of [canonicalPath, ...(item['x-aliases'] ?? [])]) {
+                routes.push({
+                    method: method.toUpperCase(),
+                    path,
+                    canonicalPath,
+                    operation: item[method],
+                    access: item[method]['x-access'],
+                    key: keyOf(method.toUpperCase(), path),
+                    parts: split(path),
+                });
+            }
+        }
+    }
+    assert.ok(routes.length > 0, 'a document with routes');
+    return routes;
 }
 
 export async function loadRoutes() {
-    return (await loadTable()).routes;
-}
-
-// A row may carry aliases: each is a route of its own for the matrix and the contract.
-function variants(row) {
-    const paths = [row.path, ...row.aliases];
-    return paths.map((path, n) => ({
-        ...row,
-        path,
-        key: keyOf(row.method, path),
-        canonicalKey: keyOf(row.method, row.path),
-        isAlias: n > 0,
-        parts: split(path),
-    }));
+    return routesOf(await loadDocument());
 }
 
 function score(route, parts) {
     if (route.parts.length !== parts.length) return -1;
     let literal = 0;
     for (const [n, part] of route.parts.entries()) {
-        if (/^[{<:]/.test(part)) continue;
+        if (part.startsWith('{')) continue;
         if (part !== parts[n]) return -1;
         // an earlier literal decides over a later one
         literal += 1 << (20 - n);
@@ -54,15 +64,12 @@ function score(route, parts) {
     return literal;
 }
 
+// The path decides first, as on the server: null where it has no such method.
 export function matchRoute(routes, method, target) {
     const parts = split(canonical(target));
+    const scores = routes.map((route) => score(route, parts));
+    const best = Math.max(...scores);
     const wanted = method === 'HEAD' ? 'GET' : method;
-    let best = null;
-    let bestScore = -1;
-    for (const route of routes) {
-        if (route.method !== wanted) continue;
-        const points = score(route, parts);
-        if (points > bestScore) [best, bestScore] = [route, points];
-    }
-    return best;
+    const found = routes.find((route, n) => scores[n] === best && route.method === wanted);
+    return best < 0 ? null : (found ?? null);
 }

@@ -40,25 +40,27 @@ function parse(text) {
     }
 }
 
-// The answer's JSON, null where it has none. Rejects with a RequestError, or with an AbortError
-// when the signal says so.
-export async function request(method, path, { json, query, signal, headers } = {}) {
-    const init = { method, signal, cache: 'no-store', credentials: 'same-origin' };
+// The server's answer as it came, {response, text}, whatever its status. `body`: JSON text; `cache` as
+// fetch() has it. Rejects with a RequestError where there was no answer, or with an AbortError when the
+// signal says so.
+export async function send(method, path, { body, query, signal, headers, cache = 'no-store' } = {}) {
+    const init = { method, body, signal, cache, credentials: 'same-origin' };
     init.headers = { accept: 'application/json', ...headers };
     if (!SAFE.includes(method)) init.headers['x-csrftoken'] = csrfToken();
-    if (json !== undefined) {
-        init.headers['content-type'] = 'application/json';
-        init.body = JSON.stringify(json);
-    }
-    let response;
-    let text;
+    if (body !== undefined) init.headers['content-type'] = 'application/json';
     try {
-        response = await fetch(addressOf(path, query), init);
-        text = await response.text();
+        const response = await fetch(addressOf(path, query), init);
+        return { response, text: await response.text() };
     } catch (error) {
         if (error.name === 'AbortError') throw error;
         throw new RequestError('The server cannot be reached.', { cause: error });
     }
+}
+
+// The answer's JSON, null where it has none. Rejects as send() does, and with a RequestError where
+// the answer is none of success.
+export async function request(method, path, { json, ...options } = {}) {
+    const { response, text } = await send(method, path, { ...options, body: JSON.stringify(json) });
     const body = parse(text);
     const { ok, status } = response;
     if (ok) return body;

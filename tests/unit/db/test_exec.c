@@ -658,6 +658,46 @@ static int64_t count_waiting(struct fixture *f)
     return stats.pool_queued[EXEC_PAGES];
 }
 
+/* Each of the two threads of the pool has one. */
+struct meeting {
+    struct work works[2];
+    atomic_int come;
+    atomic_int gone;
+};
+
+static enum err meet(struct work *work, struct db *db)
+{
+    struct meeting *meeting = work->context;
+    (void)db;
+    atomic_fetch_add(&meeting->come, 1);
+    while (atomic_load(&meeting->come) < 2) {
+        sched_yield();
+    }
+    return ERR_OK;
+}
+
+static void met(struct work *work, enum err e, bool batch_failed)
+{
+    struct meeting *meeting = work->context;
+    assert_int_equal(e, ERR_OK);
+    assert_false(batch_failed);
+    atomic_fetch_add(&meeting->gone, 1);
+}
+
+/* Both threads have begun: one that comes late takes what waits. */
+static void wait_for_threads(struct fixture *f, const struct timespec *pause)
+{
+    struct meeting meeting = {0};
+    for (int i = 0; i < 2; i++) {
+        meeting.works[i] = (struct work){.run = meet, .done = met, .context = &meeting};
+        assert_true(exec_run(f->exec, EXEC_PAGES, &meeting.works[i]));
+    }
+    while (atomic_load(&meeting.gone) < 2) {
+        sched_yield();
+    }
+    nanosleep(pause, NULL);
+}
+
 /* Of two threads, one at works that share a snapshot, the other begins when four wait, or one that does not
  * share. */
 static void check_gathering(struct fixture *f, int waiting, bool last_shares)
@@ -665,6 +705,7 @@ static void check_gathering(struct fixture *f, int waiting, bool last_shares)
     const struct timespec pause = {.tv_nsec = 20 * 1000000};
     struct guesses all = {0};
     struct guess guesses[5];
+    wait_for_threads(f, &pause);
     for (int i = 0; i <= waiting; i++) {
         guesses[i] = new_guess(0, &all);
         guesses[i].work.foresee = i < waiting || last_shares ? guess_foresee : NULL;
