@@ -114,9 +114,7 @@ static enum err read_conversations(struct req *r, void *of, const struct window 
 static struct list_key key_of(const void *of, size_t i)
 {
     const struct conversations *list = of;
-    const struct conversation *c = &list->rows[i].conversation;
-    return (struct list_key){list->order == CONVERSATION_BY_UPDATED ? c->updated_at : c->created_at,
-                             c->id};
+    return store_conversation_key(&list->rows[i], list->order);
 }
 
 static enum err write_listed(struct req *r, void *of, size_t i)
@@ -148,25 +146,6 @@ static void write_csv(struct csv *csv, const void *of, size_t i)
     api_csv_time(csv, c->updated_at);
     api_csv_int(csv, c->participant_count);
     api_csv_int(csv, c->message_count);
-}
-
-/* The first field that is known; DRF passes the others over. */
-static void read_ordering(const struct req *r, enum conversation_order *order, bool *descending)
-{
-    struct str rest = req_filter(r, "ordering")->text;
-    *order = CONVERSATION_BY_UPDATED;
-    *descending = true;
-    while (rest.p != NULL) {
-        struct str word = str_trim(str_cut(&rest, ','));
-        bool down = str_starts(word, STR("-"));
-        struct str name = down ? (struct str){word.p + 1, word.n - 1} : word;
-        bool by_created = str_eq(name, STR("created_at"));
-        if (by_created || str_eq(name, STR("updated_at"))) {
-            *order = by_created ? CONVERSATION_BY_CREATED : CONVERSATION_BY_UPDATED;
-            *descending = down;
-            return;
-        }
-    }
 }
 
 /* One user's are gone through by his memberships, as he would see them. */
@@ -207,10 +186,11 @@ static enum err list_conversations(struct req *r)
         .write_csv = write_csv,
     };
     struct conversations conversations;
-    bool descending;
+    bool descending = true;
     bool nobody = false;
-    read_ordering(r, &conversations.order, &descending);
-    char letter = conversations.order == CONVERSATION_BY_UPDATED ? 'u' : 'c';
+    conversations.order = (enum conversation_order)pager_ordering(
+        r, api_conversation_orderings, CONVERSATION_ORDERINGS, &descending);
+    char letter = api_conversation_orderings[conversations.order].letter;
     enum err e = read_filter(r, &conversations.filter, &nobody);
     return e == ERR_OK
                ? api_admin_list(r, &list, letter, descending, nobody ? NULL : &conversations)

@@ -1,9 +1,9 @@
 /* admin/messages/: everybody's, and deleting many at once. */
 #include "api/admin.h"
 #include "api/json_message.h"
+#include "api/messages.h"
 #include "chat/admin.h"
 #include "chat/history.h"
-#include "chat/message.h"
 
 static const struct field list_query[] = {
     PAGE_FIELDS,
@@ -51,9 +51,7 @@ static enum err read_messages(struct req *r, void *of, const struct window *wind
 static struct list_key key_of(const void *of, size_t i)
 {
     const struct messages *list = of;
-    const struct message *m = &list->rows[i];
-    return list->filter.conversation != NULL ? (struct list_key){.n = m->seq}
-                                             : (struct list_key){m->sent_at, m->id};
+    return store_message_key(&list->rows[i], list->filter.conversation != NULL);
 }
 
 static enum err write_message(struct req *r, void *of, size_t i)
@@ -79,18 +77,6 @@ static void write_csv(struct csv *csv, const void *of, size_t i)
 static bool is_truncated(const void *of)
 {
     return ((const struct messages *)of)->plan.truncated;
-}
-
-static bool is_descending(const struct req *r)
-{
-    struct str rest = req_filter(r, "ordering")->text;
-    while (rest.p != NULL) {
-        struct str name = str_trim(str_cut(&rest, ','));
-        if (str_eq(name, STR("sent_at")) || str_eq(name, STR("-sent_at"))) {
-            return name.p[0] == '-';
-        }
-    }
-    return true;
 }
 
 /* Where it is not known there is nothing. */
@@ -146,7 +132,7 @@ static enum err list_messages(struct req *r)
     enum err e = read_filter(r, messages);
     bool inside = messages->filter.conversation != NULL;
     if (e == ERR_OK) {
-        e = api_admin_list(r, &list, inside ? 'q' : 't', is_descending(r), messages);
+        e = api_admin_list(r, &list, inside ? 'q' : 't', api_messages_descend(r, true), messages);
     }
     if (e == ERR_OK) {
         chat_admin_note(&r->call, "message.list_all", req_filter(r, "conversation")->id);

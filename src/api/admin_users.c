@@ -43,36 +43,6 @@ struct users {
     struct user *rows;
 };
 
-static const struct {
-    const char *name;
-    char letter; /* in cursors */
-} orders[] = {
-    [USERS_BY_CREATED] = {"created_at", 'c'},
-    [USERS_BY_USERNAME] = {"username", 'u'},
-    [USERS_BY_EMAIL] = {"email", 'e'},
-    [USERS_BY_SEEN] = {"last_seen", 'l'},
-};
-
-/* What is unknown in it is passed over, as DRF does. */
-static void read_ordering(const struct req *r, enum user_order *order, bool *descending)
-{
-    struct str rest = req_filter(r, "ordering")->text;
-    *order = USERS_BY_CREATED;
-    *descending = true;
-    while (rest.p != NULL) {
-        struct str word = str_trim(str_cut(&rest, ','));
-        bool down = str_starts(word, STR("-"));
-        struct str name = down ? (struct str){word.p + 1, word.n - 1} : word;
-        for (size_t i = 0; i < COUNT_OF(orders); i++) {
-            if (str_eq(name, str_of(orders[i].name))) {
-                *order = (enum user_order)i;
-                *descending = down;
-                return;
-            }
-        }
-    }
-}
-
 static enum err count_users(struct req *r, void *of, int64_t *count, bool *capped)
 {
     const struct users *users = of;
@@ -130,9 +100,10 @@ static enum err list_users(struct req *r)
         .write_csv = write_csv,
     };
     struct users users;
-    bool descending;
+    bool descending = true;
     bool nobody = false;
-    read_ordering(r, &users.order, &descending);
+    users.order =
+        (enum user_order)pager_ordering(r, api_user_orderings, USER_ORDERINGS, &descending);
     enum err e = api_read_user_filter(r, &users.filter, &nobody);
     if (e != ERR_OK) {
         return e;
@@ -142,7 +113,8 @@ static enum err list_users(struct req *r)
     users.filter.created_to = api_time_filter(r, "created_before");
     users.filter.seen_from = api_time_filter(r, "last_seen_after");
     users.filter.seen_to = api_time_filter(r, "last_seen_before");
-    return api_admin_list(r, &list, orders[users.order].letter, descending, nobody ? NULL : &users);
+    return api_admin_list(r, &list, api_user_orderings[users.order].letter, descending,
+                          nobody ? NULL : &users);
 }
 
 /* ------- making one ------- */

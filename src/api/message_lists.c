@@ -149,20 +149,12 @@ static enum err read_filter(struct req *r, struct message_filter *filter)
     return chat_history_filter(&r->call, &search, filter);
 }
 
-/* The first field that is known counts, as in DRF. */
-static bool is_descending(struct req *r, bool usual)
+bool api_messages_descend(const struct req *r, bool usual)
 {
-    struct str rest = text_filter(r, "ordering");
-    while (rest.p != NULL) {
-        struct str name = str_trim(str_cut(&rest, ','));
-        if (str_eq(name, STR("sent_at"))) {
-            return false;
-        }
-        if (str_eq(name, STR("-sent_at"))) {
-            return true;
-        }
-    }
-    return usual;
+    static const struct ordering by_time[] = {{.name = "sent_at"}};
+    bool descending = usual;
+    (void)pager_ordering(r, by_time, COUNT_OF(by_time), &descending);
+    return descending;
 }
 
 /* ------- pages ------- */
@@ -172,19 +164,13 @@ static enum err set_count(struct pager *p, int64_t count, bool is_exact)
     return pager_set_count(p, count, !is_exact && count > PAGER_COUNT_MAX);
 }
 
-static struct list_key key_of(const struct message *message, bool by_seq)
-{
-    return by_seq ? (struct list_key){.n = message->seq}
-                  : (struct list_key){message->sent_at, message->id};
-}
-
 static void write_page(struct pager *p, const struct message *rows, size_t fetched, bool by_seq)
 {
     static const struct list_key none;
     struct message_writer w = {.r = p->r};
     size_t n = pager_rows(p, fetched);
-    pager_open(p, n > 0 ? key_of(&rows[pager_index(p, n, 0)], by_seq) : none,
-               n > 0 ? key_of(&rows[pager_index(p, n, n - 1)], by_seq) : none);
+    pager_open(p, n > 0 ? store_message_key(&rows[pager_index(p, n, 0)], by_seq) : none,
+               n > 0 ? store_message_key(&rows[pager_index(p, n, n - 1)], by_seq) : none);
     for (size_t i = 0; i < n; i++) {
         api_write_listed_message(&w, &rows[pager_index(p, n, i)]);
     }
@@ -208,7 +194,7 @@ static enum err answer_list(struct req *r, const struct message_filter *filter, 
     struct message *rows = NULL;
     size_t n = 0;
     bool by_seq = filter->conversation != NULL;
-    enum err e = pager_init(&p, r, by_seq ? 'q' : 't', is_descending(r, usual_order));
+    enum err e = pager_init(&p, r, by_seq ? 'q' : 't', api_messages_descend(r, usual_order));
     if (e == ERR_OK) {
         e = store_message_plan(r->call.db, filter, &plan);
     }
@@ -454,8 +440,8 @@ static void foresee_nested(struct req *r, struct uuid reader_id)
     struct pager p;
     struct uuid id = r->path_ids[0].id;
     store_conversation_foresee_view(r->call.db, id, reader_id);
-    bool is_known =
-        is_plain_list(r) && pager_init(&p, r, 'q', is_descending(r, false)) == ERR_OK && !p.last;
+    bool is_known = is_plain_list(r) &&
+                    pager_init(&p, r, 'q', api_messages_descend(r, false)) == ERR_OK && !p.last;
     if (is_known && pager_needs_count(&p)) { /* without the count only the first page is known */
         is_known = pager_set_count(&p, 1, false) == ERR_OK;
     }

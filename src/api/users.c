@@ -9,7 +9,6 @@
 #include "chat/email.h"
 #include "chat/login.h"
 #include "chat/name.h"
-#include "serve/page.h"
 #include "store/change.h"
 
 /* --- the list ------------------------------------------------------------------------------ */
@@ -28,24 +27,12 @@ static const struct field list_query[] = {
     PAGE_FIELDS,
 };
 
-/* The order that is asked for; what is unknown in it is passed over, as DRF does. */
-static void read_ordering(const struct req *r, enum user_order *order, bool *descending)
-{
-    struct str rest = req_filter(r, "ordering")->text;
-    *order = USERS_BY_CREATED;
-    *descending = false;
-    while (rest.p != NULL) {
-        struct str word = str_trim(str_cut(&rest, ','));
-        bool down = str_starts(word, STR("-"));
-        struct str name = down ? (struct str){word.p + 1, word.n - 1} : word;
-        bool by_name = str_eq(name, STR("username"));
-        if (by_name || str_eq(name, STR("created_at"))) {
-            *order = by_name ? USERS_BY_USERNAME : USERS_BY_CREATED;
-            *descending = down;
-            return;
-        }
-    }
-}
+const struct ordering api_user_orderings[USER_ORDERINGS] = {
+    [USERS_BY_CREATED] = {"created_at", 'c'},
+    [USERS_BY_USERNAME] = {"username", 'u'},
+    [USERS_BY_EMAIL] = {"email", 'e'},
+    [USERS_BY_SEEN] = {"last_seen", 'l'},
+};
 
 enum err api_read_user_filter(struct req *r, struct user_filter *filter, bool *nobody)
 {
@@ -90,17 +77,13 @@ static enum err count_users(struct req *r, struct pager *p, const struct user_fi
     return e == ERR_OK ? pager_set_count(p, count, capped) : e;
 }
 
-static struct list_key key_of(const struct user *user)
-{
-    return (struct list_key){user->created_at, user->id};
-}
-
-static void write_page(struct req *r, struct pager *p, const struct user *rows, size_t fetched)
+static void write_page(struct req *r, struct pager *p, const struct user *rows, size_t fetched,
+                       enum user_order order)
 {
     const struct list_key none = {0, {{0}}};
     size_t n = pager_rows(p, fetched);
-    pager_open(p, n > 0 ? key_of(&rows[pager_index(p, n, 0)]) : none,
-               n > 0 ? key_of(&rows[pager_index(p, n, n - 1)]) : none);
+    pager_open(p, n > 0 ? store_user_key(&rows[pager_index(p, n, 0)], order) : none,
+               n > 0 ? store_user_key(&rows[pager_index(p, n, n - 1)], order) : none);
     for (size_t i = 0; i < n; i++) {
         api_write_user(r, &rows[pager_index(p, n, i)]);
     }
@@ -111,13 +94,13 @@ static enum err list_users(struct req *r)
 {
     struct user_filter filter;
     struct pager p;
-    enum user_order order;
-    bool descending;
+    bool descending = false;
     bool nobody;
     struct user *rows = NULL;
     size_t n = 0;
-    read_ordering(r, &order, &descending);
-    enum err e = pager_init(&p, r, order == USERS_BY_USERNAME ? 'u' : 'c', descending);
+    enum user_order order =
+        (enum user_order)pager_ordering(r, api_user_orderings, USER_ORDERINGS_OPEN, &descending);
+    enum err e = pager_init(&p, r, api_user_orderings[order].letter, descending);
     if (e == ERR_OK) {
         e = api_read_user_filter(r, &filter, &nobody);
     }
@@ -128,7 +111,7 @@ static enum err list_users(struct req *r)
         e = store_user_list(r->call.db, r->arena, &filter, order, &p.window, &rows, &n);
     }
     if (e == ERR_OK) {
-        write_page(r, &p, rows, n);
+        write_page(r, &p, rows, n, order);
     }
     return e;
 }
