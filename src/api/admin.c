@@ -183,30 +183,6 @@ enum err api_admin_list(struct req *r, const struct admin_list *list, char lette
 
 /* ------- filters ------- */
 
-struct db_val api_time_filter(const struct req *r, const char *name)
-{
-    const struct value *v = req_filter(r, name);
-    return value_is_set(v) ? V_TIME(v->n) : V_NULL;
-}
-
-struct db_val api_bool_filter(const struct req *r, const char *name)
-{
-    const struct value *v = req_filter(r, name);
-    return value_is_set(v) ? V_BOOL(v->n != 0) : V_NULL;
-}
-
-struct db_val api_uuid_filter(const struct req *r, const char *name)
-{
-    const struct value *v = req_filter(r, name);
-    return value_is_set(v) ? V_UUID(v->id) : V_NULL;
-}
-
-struct db_val api_text_filter(const struct req *r, const char *name)
-{
-    const struct value *v = req_filter(r, name);
-    return value_is_set(v) ? V_TEXT(v->text) : V_NULL;
-}
-
 enum err api_user_filter(struct req *r, const char *name, struct db_val *out, bool *nobody)
 {
     const struct value *v = req_filter(r, name);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "api/csv.h"
+#include "api/filters.h"
 #include "serve/page.h"
 #include "serve/route.h"
 
@@ -36,11 +37,6 @@ enum err api_admin_list(struct req *r, const struct admin_list *list, char lette
 enum err api_admin_page(struct req *r, const struct admin_list *list, char letter, bool descending,
                         void *of) CHECKED;
 
-/* Filters of the query as the store wants them; V_NULL where nothing was sent. */
-struct db_val api_time_filter(const struct req *r, const char *name);
-struct db_val api_bool_filter(const struct req *r, const char *name);
-struct db_val api_uuid_filter(const struct req *r, const char *name);
-struct db_val api_text_filter(const struct req *r, const char *name);
 /* The user that a FIELD_USER names; *nobody: there is no such user. */
 enum err api_user_filter(struct req *r, const char *name, struct db_val *out, bool *nobody) CHECKED;
 

@@ -93,7 +93,7 @@ static enum err list_entries(struct req *r)
         .write_csv = write_csv,
     };
     struct entries entries = {
-        .filter = {.action = api_text_filter(r, "action"),
+        .filter = {.action = V_TEXT(api_text_filter(r, "action")),
                    .object = api_uuid_filter(r, "object"),
                    .from = api_time_filter(r, "after"),
                    .to = api_time_filter(r, "before")},

@@ -153,7 +153,7 @@ static enum err read_filter(struct req *r, struct conversation_filter *filter, b
 {
     const struct conversation_search search = {
         .all = true,
-        .words = value_is_set(req_filter(r, "search")) ? req_filter(r, "search")->text : STR_NULL,
+        .words = api_text_filter(r, "search"),
     };
     struct db_val participant;
     *filter = (struct conversation_filter){

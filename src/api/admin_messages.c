@@ -94,13 +94,11 @@ static enum err set_conversation(struct req *r, struct messages *list)
 
 static enum err read_filter(struct req *r, struct messages *list)
 {
-    const struct message_search search = {
-        .words = value_is_set(req_filter(r, "search")) ? req_filter(r, "search")->text : STR_NULL,
-    };
+    const struct message_search search = {.words = api_text_filter(r, "search")};
     bool nobody = false;
     list->filter = (struct message_filter){
         .all = true,
-        .deleted = value_is_set(req_filter(r, "deleted")) && req_filter(r, "deleted")->n != 0,
+        .deleted = api_flag_filter(r, "deleted"),
         .sent_from = api_time_filter(r, "sent_after"),
         .sent_to = api_time_filter(r, "sent_before"),
     };

@@ -88,7 +88,7 @@ static enum err write_session(struct req *r, void *of, size_t i)
 static enum err list_all(struct req *r)
 {
     static const struct admin_list list = SESSION_LIST("session.list_all");
-    struct sessions sessions = {.filter.kind = api_text_filter(r, "kind")};
+    struct sessions sessions = {.filter.kind = V_TEXT(api_text_filter(r, "kind"))};
     bool nobody = false;
     enum err e = api_user_filter(r, "user", &sessions.filter.user, &nobody);
     return e == ERR_OK ? api_admin_page(r, &list, 's', true, nobody ? NULL : &sessions) : e;

@@ -2,6 +2,7 @@
  * participants.c, its messages in messages.c. */
 #include "api/conversations.h"
 
+#include "api/filters.h"
 #include "api/json_conversation.h"
 
 enum { TITLE_LENGTH_MAX = 255, METADATA_BYTES_MAX = 4096, BODY_LENGTH_MAX = 10000 };
@@ -173,36 +174,19 @@ const struct ordering api_conversation_orderings[CONVERSATION_ORDERINGS] = {
     [CONVERSATION_BY_CREATED] = {"created_at", 'c'},
 };
 
-static struct db_val time_filter(struct req *r, const char *name)
-{
-    const struct value *v = req_filter(r, name);
-    return value_is_set(v) ? V_TIME(v->n) : V_NULL;
-}
-
-static struct str text_filter(struct req *r, const char *name)
-{
-    return text_or(req_filter(r, name), STR_NULL);
-}
-
-static bool wants_all(const struct req *r)
-{
-    const struct value *v = req_filter(r, "all");
-    return value_is_set(v) && v->n != 0 && call_is_admin(&r->call);
-}
-
 static enum err read_filter(struct req *r, struct conversation_filter *filter)
 {
-    const struct value *unread = req_filter(r, "unread");
     struct conversation_search search = {
-        .all = wants_all(r),
-        .participants = {text_filter(r, "participant"), text_filter(r, "participant_email")},
-        .username = text_filter(r, "participant_username"),
-        .words = text_filter(r, "search"),
+        .all = api_flag_filter(r, "all") && call_is_admin(&r->call),
+        .participants = {api_text_filter(r, "participant"),
+                         api_text_filter(r, "participant_email")},
+        .username = api_text_filter(r, "participant_username"),
+        .words = api_text_filter(r, "search"),
     };
     *filter = (struct conversation_filter){
-        .unread = value_is_set(unread) ? V_BOOL(unread->n != 0) : V_NULL,
-        .created_from = time_filter(r, "created_after"),
-        .created_to = time_filter(r, "created_before"),
+        .unread = api_bool_filter(r, "unread"),
+        .created_from = api_time_filter(r, "created_after"),
+        .created_to = api_time_filter(r, "created_before"),
     };
     return chat_conversation_filter(&r->call, &search, filter);
 }

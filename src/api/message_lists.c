@@ -1,5 +1,6 @@
 /* Lists of messages: all that the caller may see (messages/), a conversation's, and those that have
  * a name of their own; history and answers of a message. */
+#include "api/filters.h"
 #include "api/json_message.h"
 #include "api/messages.h"
 #include "chat/history.h"
@@ -79,24 +80,6 @@ static const struct field page_query[] = {PAGE_FIELDS};
 
 /* ------- from the query to a filter ------- */
 
-static struct str text_filter(struct req *r, const char *name)
-{
-    const struct value *v = req_filter(r, name);
-    return value_is_set(v) ? v->text : STR_NULL;
-}
-
-static bool flag_filter(struct req *r, const char *name)
-{
-    const struct value *v = req_filter(r, name);
-    return value_is_set(v) && v->n != 0;
-}
-
-static struct uuid id_filter(struct req *r, const char *name)
-{
-    const struct value *v = req_filter(r, name);
-    return value_is_set(v) ? v->id : (struct uuid){{0}};
-}
-
 static void not_before(struct message_filter *filter, int64_t us)
 {
     if (filter->sent_from.type == DB_NULL || filter->sent_from.i < us) {
@@ -113,15 +96,9 @@ static void not_after(struct message_filter *filter, int64_t us)
 
 static void read_times(struct req *r, struct message_filter *filter)
 {
-    const struct value *from = req_filter(r, "sent_after");
-    const struct value *to = req_filter(r, "sent_before");
     const struct value *date = req_filter(r, "sent_date");
-    if (value_is_set(from)) {
-        not_before(filter, from->n);
-    }
-    if (value_is_set(to)) {
-        not_after(filter, to->n);
-    }
+    filter->sent_from = api_time_filter(r, "sent_after");
+    filter->sent_to = api_time_filter(r, "sent_before");
     if (value_is_set(date)) {
         int64_t into_day = date->n % US_PER_DAY;
         int64_t midnight = date->n - into_day - (into_day < 0 ? US_PER_DAY : 0);
@@ -133,18 +110,17 @@ static void read_times(struct req *r, struct message_filter *filter)
 /* Adds what the query asks for to what is in the filter already. */
 static enum err read_filter(struct req *r, struct message_filter *filter)
 {
-    const struct value *is_read = req_filter(r, "is_read");
     bool is_flat = filter->conversation == NULL;
     struct message_search search = {
-        .conversation_id = is_flat ? id_filter(r, "conversation") : (struct uuid){{0}},
-        .sender = text_filter(r, "sender"),
-        .sender_name = text_filter(r, "sender_username"),
-        .participant = text_filter(r, "participant"),
-        .text = text_filter(r, "message_body"),
-        .words = text_filter(r, "search"),
+        .conversation_id = is_flat ? req_filter(r, "conversation")->id : (struct uuid){{0}},
+        .sender = api_text_filter(r, "sender"),
+        .sender_name = api_text_filter(r, "sender_username"),
+        .participant = api_text_filter(r, "participant"),
+        .text = api_text_filter(r, "message_body"),
+        .words = api_text_filter(r, "search"),
     };
-    filter->deleted = flag_filter(r, "deleted");
-    filter->is_read = value_is_set(is_read) ? V_BOOL(is_read->n != 0) : V_NULL;
+    filter->deleted = api_flag_filter(r, "deleted");
+    filter->is_read = api_bool_filter(r, "is_read");
     read_times(r, filter);
     return chat_history_filter(&r->call, &search, filter);
 }
@@ -446,7 +422,7 @@ static void foresee_nested(struct req *r, struct uuid reader_id)
         is_known = pager_set_count(&p, 1, false) == ERR_OK;
     }
     if (is_known) {
-        store_message_foresee_list(r->call.db, id, flag_filter(r, "deleted"), &p.window);
+        store_message_foresee_list(r->call.db, id, api_flag_filter(r, "deleted"), &p.window);
     }
 }
 

@@ -2,6 +2,7 @@
 #include "api/users.h"
 
 #include "api/auth.h"
+#include "api/filters.h"
 #include "api/json_user.h"
 #include "api/registration.h"
 #include "base/utf8.h"
@@ -39,12 +40,8 @@ enum err api_read_user_filter(struct req *r, struct user_filter *filter, bool *n
     const struct value *search = req_filter(r, "search");
     const struct value *username = req_filter(r, "username");
     const struct value *email = req_filter(r, "email");
-    const struct value *role = req_filter(r, "role");
-    *filter = (struct user_filter){0};
+    *filter = (struct user_filter){.role = api_text_filter(r, "role")};
     *nobody = false;
-    if (value_is_set(role)) {
-        filter->role = role->text;
-    }
     if (value_is_set(username)) {
         filter->username = utf8_fold(r->arena, username->text);
     }
