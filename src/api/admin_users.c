@@ -2,11 +2,10 @@
  * is in admin_user.c. */
 #include "api/admin.h"
 #include "api/admin_user.h"
+#include "api/json_user.h"
 #include "api/registration.h"
 #include "api/users.h"
 #include "chat/admin.h"
-#include "chat/email.h"
-#include "chat/name.h"
 #include "crypto/password.h"
 
 /* ------- list ------- */
@@ -20,7 +19,7 @@ static const struct field list_query[] = {
      .help = "Beginnings of words of names and addresses; all must be there."},
     {.name = "username", .type = FIELD_TEXT, .scans = true, .help = "Part of the username."},
     {.name = "email", .type = FIELD_TEXT, .help = "The whole address."},
-    {.name = "role", .type = FIELD_CHOICE, .choices = "guest,host,admin"},
+    {.name = "role", .type = FIELD_CHOICE, .choices = ROLE_CHOICES},
     {.name = "is_active", .type = FIELD_BOOL, .help = "May he log in?"},
     {.name = "created_after", .type = FIELD_TIME, .scans = true, .help = "Made then or later."},
     {.name = "created_before", .type = FIELD_TIME, .scans = true, .help = "Made then or earlier."},
@@ -120,19 +119,8 @@ static enum err list_users(struct req *r)
 /* ------- making one ------- */
 
 static const struct field create_input[] = {
-    {.name = "email", .type = FIELD_EMAIL, .required = true, .max = EMAIL_LENGTH_MAX},
-    {.name = "username",
-     .type = FIELD_TEXT,
-     .blank = true,
-     .max = USERNAME_LENGTH_MAX,
-     .help = "Letters, digits and ./+/-/_; without it, made of the e-mail address."},
-    {.name = "first_name", .type = FIELD_TEXT, .blank = true, .max = NAME_LENGTH_MAX},
-    {.name = "last_name", .type = FIELD_TEXT, .blank = true, .max = NAME_LENGTH_MAX},
-    {.name = "phone_number", .type = FIELD_TEXT, .blank = true, .max = PHONE_LENGTH_MAX},
-    {.name = "role",
-     .type = FIELD_CHOICE,
-     .choices = "guest,host,admin",
-     .help = "Default: guest."},
+    ACCOUNT_FIELDS,
+    {.name = "role", .type = FIELD_CHOICE, .choices = ROLE_CHOICES, .help = "Default: guest."},
     {.name = "password",
      .type = FIELD_SECRET,
      .nullable = true,
@@ -141,26 +129,10 @@ static const struct field create_input[] = {
      .help = "Without it nobody can log in until one is set."},
 };
 
-static struct account_draft draft_of(const struct req *r)
-{
-    struct account_draft draft = {
-        .username = req_input(r, "username")->text,
-        .email = req_input(r, "email")->text,
-        .first_name = req_input(r, "first_name")->text,
-        .last_name = req_input(r, "last_name")->text,
-        .phone_number = req_input(r, "phone_number")->text,
-        .password = req_input(r, "password")->text,
-    };
-    if (!role_from(req_input(r, "role")->text, &draft.role)) {
-        draft.role = ROLE_GUEST;
-    }
-    return draft;
-}
-
 /* Beside a body that is bad already, so that all problems are told at once. */
 static enum err check_draft(struct req *r)
 {
-    const struct account_draft draft = draft_of(r);
+    const struct account_draft draft = api_account_draft(r);
     bool checked = r->slow_result != NULL || r->body_error != ERR_OK;
     return checked ? ERR_OK : chat_account_check(&r->call, &draft);
 }
@@ -180,7 +152,7 @@ static enum err hash_password(struct req *r)
 
 static enum err create_user(struct req *r)
 {
-    const struct account_draft draft = draft_of(r);
+    const struct account_draft draft = api_account_draft(r);
     const struct str *hash = r->slow_result;
     struct user user;
     if (draft.password.n > 0 && hash->p == NULL) { /* it was bad; if it no longer is, once more */
@@ -231,7 +203,7 @@ const struct resource api_admin_user_list_resource = {
 
 static const struct field bulk_input[] = {
     BULK_FIELDS("activate,deactivate,set_role,end_sessions,erase"),
-    {.name = "role", .type = FIELD_CHOICE, .choices = "guest,host,admin", .help = "For set_role."},
+    {.name = "role", .type = FIELD_CHOICE, .choices = ROLE_CHOICES, .help = "For set_role."},
 };
 
 static enum err read_bulk(struct req *r)

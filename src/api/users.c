@@ -7,7 +7,6 @@
 #include "api/registration.h"
 #include "base/utf8.h"
 #include "chat/account.h"
-#include "chat/email.h"
 #include "chat/login.h"
 #include "chat/name.h"
 #include "store/change.h"
@@ -136,11 +135,9 @@ const struct resource api_user_search_resource = {
 /* --- one user ------------------------------------------------------------------------------ */
 
 const struct field api_user_save_input[USER_SAVE_FIELDS] = {
-    {.name = "email", .type = FIELD_EMAIL, .required = true, .max = EMAIL_LENGTH_MAX},
+    EMAIL_FIELD,
     {.name = "username", .type = FIELD_TEXT, .max = USERNAME_LENGTH_MAX},
-    {.name = "first_name", .type = FIELD_TEXT, .blank = true, .max = NAME_LENGTH_MAX},
-    {.name = "last_name", .type = FIELD_TEXT, .blank = true, .max = NAME_LENGTH_MAX},
-    {.name = "phone_number", .type = FIELD_TEXT, .blank = true, .max = PHONE_LENGTH_MAX},
+    PERSON_FIELDS,
     {.name = "metadata", .type = FIELD_OBJECT, .max = USER_METADATA_BYTES_MAX},
     {.name = "role",
      .type = FIELD_CHOICE,
