@@ -79,10 +79,9 @@ static enum err answer_user(struct req *r, const struct user *user)
     if (e != ERR_OK) {
         return e;
     }
-    bool has_password = hash.n > 0 && !str_starts(hash, STR("!"));
     json_open_object(&r->out);
     write_fields(r, user);
-    json_field_bool(&r->out, "can_log_in", user->is_active && has_password);
+    json_field_bool(&r->out, "can_log_in", user->is_active && password_is_usable(hash));
     json_field_i64(&r->out, "session_count", sessions);
     json_field_i64(&r->out, "conversation_count", conversations);
     json_close_object(&r->out);

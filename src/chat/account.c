@@ -8,6 +8,7 @@
 #include "chat/login.h"
 #include "chat/name.h"
 #include "chat/participant.h"
+#include "crypto/password.h"
 #include "crypto/random.h"
 #include "store/change.h"
 #include "store/demotion.h"
@@ -447,7 +448,7 @@ static enum err empty_row(struct call *c, const struct user *user)
     const struct user_keys keys = {.username = arena_printf(c->arena, "@%.*s", UUID_TEXT, id)};
     enum err e = store_user_save(c->db, &gone, &keys);
     if (e == ERR_OK) {
-        e = store_user_set_password(c->db, user->id, STR("!"));
+        e = store_user_set_password(c->db, user->id, PASSWORD_UNUSABLE);
     }
     return e == ERR_OK ? store_user_clear_words(c->db, user->id) : e;
 }

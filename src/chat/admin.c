@@ -2,12 +2,10 @@
 
 #include "chat/login.h"
 #include "chat/session.h"
+#include "crypto/password.h"
 #include "store/job.h"
 #include "store/session.h"
 #include "store/system.h"
-
-/* What no password has: Django's mark of one that cannot be used. */
-#define UNUSABLE_PASSWORD STR("!")
 
 void chat_admin_note(struct call *c, const char *action, struct uuid object_id)
 {
@@ -25,7 +23,7 @@ static enum err audit(struct call *c, const char *action, struct uuid object_id,
 enum err chat_admin_create_user(struct call *c, const struct account_draft *draft,
                                 struct str password_hash, struct user *out)
 {
-    struct str hash = password_hash.p != NULL ? password_hash : UNUSABLE_PASSWORD;
+    struct str hash = password_hash.p != NULL ? password_hash : PASSWORD_UNUSABLE;
     enum err e = chat_account_create(c, draft, hash, out);
     if (e != ERR_OK) {
         return e;
