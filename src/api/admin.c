@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "chat/account.h"
-#include "chat/admin.h"
+#include "chat/audit.h"
 #include "serve/app.h"
 #include "store/change.h"
 
@@ -48,7 +48,7 @@ enum err api_admin_page(struct req *r, const struct admin_list *list, char lette
         e = write_page(r, &p, list, of, n);
     }
     if (e == ERR_OK && list->action != NULL) {
-        chat_admin_note(&r->call, list->action, (struct uuid){{0}});
+        chat_audit_note(&r->call, list->action, (struct uuid){{0}});
     }
     return e;
 }
@@ -167,7 +167,7 @@ static enum err export_list(struct req *r, const struct admin_list *list, bool d
     x.truncated = x.truncated || (of != NULL && list->truncated != NULL && list->truncated(of));
     http_add_header(r->x, "X-Export-Truncated", x.truncated ? "true" : "false");
     if (list->action != NULL) {
-        chat_admin_note(&r->call, list->action, (struct uuid){{0}});
+        chat_audit_note(&r->call, list->action, (struct uuid){{0}});
     }
     return ERR_OK;
 }

@@ -4,7 +4,6 @@
 #include "api/admin_user.h"
 #include "api/conversations.h"
 #include "api/json_conversation.h"
-#include "chat/admin.h"
 #include "chat/conversation.h"
 
 enum { PEOPLE_LISTED = 5 };

@@ -2,7 +2,7 @@
 #include "api/admin.h"
 #include "api/json_message.h"
 #include "api/messages.h"
-#include "chat/admin.h"
+#include "chat/audit.h"
 #include "chat/history.h"
 
 static const struct field list_query[] = {
@@ -133,7 +133,7 @@ static enum err list_messages(struct req *r)
         e = api_admin_list(r, &list, inside ? 'q' : 't', api_messages_descend(r, true), messages);
     }
     if (e == ERR_OK) {
-        chat_admin_note(&r->call, "message.list_all", req_filter(r, "conversation")->id);
+        chat_audit_note(&r->call, "message.list_all", req_filter(r, "conversation")->id);
     }
     return e;
 }

@@ -1,7 +1,8 @@
 /* admin/notifications/: what one user has not read. Nobody stores notifications: they follow from his
  * read positions, so that there is no list of everybody's. */
 #include "api/notifications.h"
-#include "chat/admin.h"
+#include "chat/account.h"
+#include "chat/audit.h"
 #include "serve/page.h"
 
 static const struct field list_query[] = {
@@ -35,7 +36,7 @@ static enum err list_notifications(struct req *r)
         e = api_answer_notifications(r, unread, count);
     }
     if (e == ERR_OK && found) {
-        chat_admin_note(c, "notification.list", user.id);
+        chat_audit_note(c, "notification.list", user.id);
     }
     return e;
 }

@@ -3,6 +3,7 @@
 #include "api/admin_user.h"
 #include "api/users.h"
 #include "chat/admin.h"
+#include "chat/audit.h"
 #include "store/session.h"
 
 static const struct shape_field session_fields[] = {
@@ -100,7 +101,7 @@ static enum err list_of_user(struct req *r)
     const struct user *user = r->object;
     struct sessions sessions = {.filter.user = V_UUID(user->id)};
     enum err e = api_admin_page(r, &list, 's', true, &sessions);
-    chat_admin_note(&r->call, "session.list", user->id);
+    chat_audit_note(&r->call, "session.list", user->id);
     return e;
 }
 

@@ -6,6 +6,7 @@
 #include "api/registration.h"
 #include "api/users.h"
 #include "chat/admin.h"
+#include "chat/audit.h"
 #include "chat/login.h"
 #include "chat/name.h"
 #include "crypto/password.h"
@@ -91,7 +92,7 @@ static enum err answer_user(struct req *r, const struct user *user)
 static enum err show_user(struct req *r)
 {
     const struct user *user = r->object;
-    chat_admin_note(&r->call, "user.read", user->id);
+    chat_audit_note(&r->call, "user.read", user->id);
     return answer_user(r, user);
 }
 

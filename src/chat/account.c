@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/utf8.h"
+#include "chat/audit.h"
 #include "chat/email.h"
 #include "chat/login.h"
 #include "chat/name.h"
@@ -350,7 +351,7 @@ static enum err audit(struct call *c, const struct user *user, const char *actio
     if (c->me == NULL || is_me(c, user)) {
         return ERR_OK;
     }
-    return store_audit_add(c->db, c->now_us, c->me->id, action, user->id, detail);
+    return chat_audit_add(c, action, user->id, detail);
 }
 
 static enum err store_change(struct call *c, const struct user *old, const struct user *changed)
