@@ -30,6 +30,12 @@ struct admin_list {
         .help = "The whole list as a file, at most EXPORT_ROWS rows."                              \
     }
 
+#define ADMIN_LIST_ROUTE(fields, list, shape)                                                      \
+    {                                                                                              \
+        .method = "GET", .access = ACCESS_ADMIN, .db = ROUTE_READ, .query = FIELDS(fields),        \
+        .handle = (list), .out = &(shape), .status = 200                                           \
+    }
+
 /* Answers with the page, or with the file. `letter` and `descending` as pager_init() has them. */
 enum err api_admin_list(struct req *r, const struct admin_list *list, char letter, bool descending,
                         void *of) CHECKED;
@@ -67,3 +73,9 @@ enum err api_bulk_ids(struct req *r);
 enum err api_bulk_run(struct req *r, bulk_action *action) CHECKED;
 
 extern const struct shape shape_bulk;
+
+#define ADMIN_BULK_ROUTE(fields, find, act)                                                        \
+    {                                                                                              \
+        .method = "POST", .access = ACCESS_ADMIN, .db = ROUTE_WRITE, .input = FIELDS(fields),      \
+        .object = (find), .handle = (act), .out = &shape_bulk, .status = 200                       \
+    }

@@ -107,11 +107,5 @@ const struct resource api_admin_audit_resource = {
     .name = "Admin Audit Log",
     .description = "What admins did with their power over others, newest first.",
     .paths = {"admin/audit/"},
-    .methods = {{.method = "GET",
-                 .access = ACCESS_ADMIN,
-                 .db = ROUTE_READ,
-                 .query = FIELDS(list_query),
-                 .handle = list_entries,
-                 .out = &shape_audit_page,
-                 .status = 200}},
+    .methods = {ADMIN_LIST_ROUTE(list_query, list_entries, shape_audit_page)},
 };

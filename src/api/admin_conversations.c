@@ -250,13 +250,7 @@ const struct resource api_admin_conversation_list_resource = {
     .name = "Admin Conversation List",
     .description = "Everybody's conversations, newest activity first.",
     .paths = {"admin/conversations/"},
-    .methods = {{.method = "GET",
-                 .access = ACCESS_ADMIN,
-                 .db = ROUTE_READ,
-                 .query = FIELDS(list_query),
-                 .handle = list_conversations,
-                 .out = &shape_listed_page,
-                 .status = 200}},
+    .methods = {ADMIN_LIST_ROUTE(list_query, list_conversations, shape_listed_page)},
 };
 
 const struct resource api_admin_conversation_resource = {
@@ -277,12 +271,5 @@ const struct resource api_admin_conversation_bulk_resource = {
     .description = "The same to many conversations at once.",
     .paths = {"admin/conversations/bulk/"},
     .within = WITHIN_MANY,
-    .methods = {{.method = "POST",
-                 .access = ACCESS_ADMIN,
-                 .db = ROUTE_WRITE,
-                 .input = FIELDS(bulk_input),
-                 .object = api_bulk_ids,
-                 .handle = act_on_all,
-                 .out = &shape_bulk,
-                 .status = 200}},
+    .methods = {ADMIN_BULK_ROUTE(bulk_input, api_bulk_ids, act_on_all)},
 };

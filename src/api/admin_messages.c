@@ -162,13 +162,7 @@ const struct resource api_admin_message_list_resource = {
     .name = "Admin Message List",
     .description = "Everybody's messages, newest first.",
     .paths = {"admin/messages/"},
-    .methods = {{.method = "GET",
-                 .access = ACCESS_ADMIN,
-                 .db = ROUTE_READ,
-                 .query = FIELDS(list_query),
-                 .handle = list_messages,
-                 .out = &shape_message_page,
-                 .status = 200}},
+    .methods = {ADMIN_LIST_ROUTE(list_query, list_messages, shape_message_page)},
 };
 
 const struct resource api_admin_message_bulk_resource = {
@@ -176,12 +170,5 @@ const struct resource api_admin_message_bulk_resource = {
     .description = "Deletes many messages at once.",
     .paths = {"admin/messages/bulk/"},
     .within = WITHIN_MANY,
-    .methods = {{.method = "POST",
-                 .access = ACCESS_ADMIN,
-                 .db = ROUTE_WRITE,
-                 .input = FIELDS(bulk_input),
-                 .object = api_bulk_ids,
-                 .handle = delete_all,
-                 .out = &shape_bulk,
-                 .status = 200}},
+    .methods = {ADMIN_BULK_ROUTE(bulk_input, api_bulk_ids, delete_all)},
 };

@@ -1,9 +1,9 @@
 /* admin/notifications/: what one user has not read. Nobody stores notifications: they follow from his
  * read positions, so that there is no list of everybody's. */
+#include "api/admin.h"
 #include "api/notifications.h"
 #include "chat/account.h"
 #include "chat/audit.h"
-#include "serve/page.h"
 
 static const struct field list_query[] = {
     PAGE_FIELDS,
@@ -45,11 +45,5 @@ const struct resource api_admin_notification_list_resource = {
     .name = "Admin Notification List",
     .description = "What one user has not read in conversations that he has not muted.",
     .paths = {"admin/notifications/"},
-    .methods = {{.method = "GET",
-                 .access = ACCESS_ADMIN,
-                 .db = ROUTE_READ,
-                 .query = FIELDS(list_query),
-                 .handle = list_notifications,
-                 .out = &shape_notification_page,
-                 .status = 200}},
+    .methods = {ADMIN_LIST_ROUTE(list_query, list_notifications, shape_notification_page)},
 };

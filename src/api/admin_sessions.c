@@ -143,13 +143,7 @@ const struct resource api_admin_session_list_resource = {
     .name = "Admin Session List",
     .description = "Everybody's devices and Tokens, newest first.",
     .paths = {"admin/sessions/"},
-    .methods = {{.method = "GET",
-                 .access = ACCESS_ADMIN,
-                 .db = ROUTE_READ,
-                 .query = FIELDS(list_query),
-                 .handle = list_all,
-                 .out = &shape_session_page,
-                 .status = 200}},
+    .methods = {ADMIN_LIST_ROUTE(list_query, list_all, shape_session_page)},
 };
 
 const struct resource api_admin_session_resource = {
