@@ -11,10 +11,7 @@ static const struct field list_query[] = {
      .type = FIELD_USER,
      .required = true,
      .help = "Whose, by id, username or e-mail."},
-    {.name = "conversation",
-     .aliases = "conversation_id",
-     .type = FIELD_UUID,
-     .help = "In this conversation."},
+    CONVERSATION_FIELD,
 };
 
 static enum err list_notifications(struct req *r)

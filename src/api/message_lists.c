@@ -17,11 +17,6 @@ enum { LISTED_WITHOUT_PAGES = 100, LINK_BYTES_MAX = 64 * 1024 };
         .name = "sender", .aliases = other_names, .type = FIELD_USER,                              \
         .help = "Who sent it: id, username or, where it may be seen, e-mail."                      \
     }
-#define CONVERSATION_FIELD                                                                         \
-    {                                                                                              \
-        .name = "conversation", .aliases = "conversation_id", .type = FIELD_UUID,                  \
-        .help = "In this conversation."                                                            \
-    }
 #define FILTER_FIELDS                                                                              \
     PAGE_FIELDS,                                                                                   \
         {.name = "sender_username",                                                                \
