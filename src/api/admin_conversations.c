@@ -57,13 +57,6 @@ static void write_fields(struct req *r, const struct conversation *c)
     json_field_i64(o, "last_seq", c->last_seq);
 }
 
-static enum err read_members(struct req *r, struct uuid id, int64_t most, struct member **rows,
-                             size_t *n)
-{
-    const struct window window = {.after = window_start(false), .limit = most};
-    return store_member_list(r->call.db, r->arena, id, &window, rows, n);
-}
-
 /* ------- list ------- */
 
 static const struct field list_query[] = {
@@ -119,11 +112,12 @@ static struct list_key key_of(const void *of, size_t i)
 static enum err write_listed(struct req *r, void *of, size_t i)
 {
     const struct conversation *c = &((const struct conversations *)of)->rows[i].conversation;
+    const struct window first = {.after = window_start(false), .limit = PEOPLE_LISTED};
     struct member *people = NULL;
     size_t n = 0;
     json_open_object(&r->out);
     write_fields(r, c);
-    enum err e = read_members(r, c->id, PEOPLE_LISTED, &people, &n);
+    enum err e = store_member_list(r->call.db, r->arena, c->id, &first, &people, &n);
     json_field_open_array(&r->out, "people");
     for (size_t p = 0; p < n && e == ERR_OK; p++) {
         api_write_person(r, people[p].user.id, people[p].user.username);
@@ -201,17 +195,10 @@ static enum err list_conversations(struct req *r)
 static enum err show_conversation(struct req *r)
 {
     const struct conversation *c = &api_conversation(r)->conversation;
-    struct member *people = NULL;
-    size_t n = 0;
-    enum err e = read_members(r, c->id, CONVERSATION_PARTICIPANTS_SHOWN, &people, &n);
     json_open_object(&r->out);
     write_fields(r, c);
     json_field_raw(&r->out, "metadata", c->metadata);
-    json_field_open_array(&r->out, "participants");
-    for (size_t i = 0; i < n; i++) {
-        api_write_member(r, &people[i]);
-    }
-    json_close_array(&r->out);
+    enum err e = api_write_members(r, c);
     json_close_object(&r->out);
     return e;
 }
