@@ -339,9 +339,7 @@ static struct str change_as_json(struct call *c, const struct user *old, const s
         json_field_bool(&o, "is_active", changed->is_active);
     }
     json_close_object(&o);
-    struct str json = arena_copy(c->arena, buf_view(&text));
-    buf_fini(&text);
-    return json;
+    return buf_end(&text, c->arena);
 }
 
 /* An admin's use of power over others leaves a trace. */

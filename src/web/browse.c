@@ -20,9 +20,7 @@ static struct str headers_text(struct req *r)
             buf_printf(&text, "%s: %s\n", header->name, header->value);
         }
     }
-    struct str copy = arena_copy(r->arena, buf_view(&text));
-    buf_fini(&text);
-    return copy;
+    return buf_end(&text, r->arena);
 }
 
 static struct str body_text(struct req *r)
@@ -47,9 +45,7 @@ static struct str quoted(struct arena *a, struct str text)
     struct buf out;
     buf_init(&out, HTTP_BODY_MAX);
     buf_url(&out, text);
-    struct str copy = arena_copy(a, buf_view(&out));
-    buf_fini(&out);
-    return copy;
+    return buf_end(&out, a);
 }
 
 /* What to do about an answer that is none of success; the page has a link to sign in beside it. */

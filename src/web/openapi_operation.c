@@ -128,9 +128,7 @@ static struct str operation_id(struct openapi_writer *w, const struct resource *
         buf_lit(&name, "root_");
     }
     buf_str(&name, str_of(action_name(resource, route)));
-    struct str copy = arena_copy(w->arena, buf_view(&name));
-    buf_fini(&name);
-    return copy;
+    return buf_end(&name, w->arena);
 }
 
 /* "users_partial_update" -> "UsersPartialUpdateRequest". */
@@ -148,9 +146,7 @@ static struct str body_name(struct openapi_writer *w, struct str operation)
         is_first = c == '_';
     }
     buf_lit(&name, "Request");
-    struct str copy = arena_copy(w->arena, buf_view(&name));
-    buf_fini(&name);
-    return copy;
+    return buf_end(&name, w->arena);
 }
 
 static bool cut_end(struct str *s, const char *end)
