@@ -75,7 +75,6 @@ static const char *advice(const struct req *r)
 void browse_page(struct req *r, enum err e, struct buf *out)
 {
     const struct resource *resource = r->resource;
-    const char *path = resource != NULL ? resource->paths[0] : "";
     (void)e;
     const struct slot slots[] = {
         {"name", resource != NULL ? str_of(resource->name) : str_of(http_reason(r->status))},
@@ -84,8 +83,7 @@ void browse_page(struct req *r, enum err e, struct buf *out)
         {"method", r->x->method},
         {"address", address(r)},
         {"next", quoted(r->arena, address(r))},
-        {"path", resource == NULL || path[0] == '/' ? str_of(path)
-                                                    : arena_printf(r->arena, "/api/%s", path)},
+        {"path", resource != NULL ? router_full_path(r->arena, resource->paths[0]) : STR("")},
         {"prefix", r->prefix.p != NULL ? r->prefix : STR("/api/")},
         {"allow", resource != NULL ? str_of(router_allow(r->app->router, resource)) : STR("")},
         {"advice", str_of(advice(r))},
