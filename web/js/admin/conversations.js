@@ -17,7 +17,7 @@ import {
     titleOf,
 } from './cells.js';
 import { makeQuestion, openForm } from './dialogs.js';
-import { embedList, makeList } from './list.js';
+import { embedList, listPage } from './list.js';
 import { messageColumns, messageFilters, messageList } from './messages.js';
 import { go } from './route.js';
 import { missing, spinner } from './states.js';
@@ -101,22 +101,16 @@ const actions = [
 ];
 
 export function conversations(page) {
-    const list = makeList(
-        {
-            path: 'conversations/',
-            noun: ['conversation', 'conversations'],
-            columns,
-            filters,
-            actions,
-            nameOf: titleOf,
-            ordering: '-updated_at',
-            exports: true,
-        },
-        page.change,
-    );
-    page.body.append(list.node);
-    list.show(page.query);
-    return list;
+    return listPage(page, {
+        path: 'conversations/',
+        noun: ['conversation', 'conversations'],
+        columns,
+        filters,
+        actions,
+        nameOf: titleOf,
+        ordering: '-updated_at',
+        exports: true,
+    });
 }
 
 // ---- one of them -------------------------------------------------------------------------------

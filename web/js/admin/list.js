@@ -277,6 +277,15 @@ export function makeList(given, change) {
     return { node, show, reload, close };
 }
 
+// A list as a page: its query is that of the address. `intro`: a sentence above it.
+export function listPage(page, spec, intro = null) {
+    const list = makeList(spec, page.change);
+    if (intro) page.body.append(h('p', { class: 'quiet' }, intro));
+    page.body.append(list.node);
+    list.show(page.query);
+    return list;
+}
+
 // A list within a page: its query is nobody's but its own.
 export function embedList(spec) {
     let query = {};

@@ -5,7 +5,7 @@ import { field } from '../ui.js';
 import { ask } from './api.js';
 import { isActive, moment, personWithFace, role, text } from './cells.js';
 import { choice, openForm } from './dialogs.js';
-import { makeList } from './list.js';
+import { listPage } from './list.js';
 import { go } from './route.js';
 
 export const ROLES = [
@@ -115,21 +115,15 @@ function create() {
 }
 
 export function users(page) {
-    const list = makeList(
-        {
-            path: 'users/',
-            noun: ['user', 'users'],
-            columns,
-            filters,
-            actions,
-            nameOf: (user) => user.username,
-            ordering: '-created_at',
-            exports: true,
-        },
-        page.change,
-    );
     page.actions(h('button', { type: 'button', class: 'primary', onclick: create }, 'New user'));
-    page.body.append(list.node);
-    list.show(page.query);
-    return list;
+    return listPage(page, {
+        path: 'users/',
+        noun: ['user', 'users'],
+        columns,
+        filters,
+        actions,
+        nameOf: (user) => user.username,
+        ordering: '-created_at',
+        exports: true,
+    });
 }
