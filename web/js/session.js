@@ -26,7 +26,8 @@ function describe(status, body) {
 // Changes at each sign-in, so it is read for each request.
 const csrfToken = () => /(?:^|; )csrftoken=([^;]+)/.exec(document.cookie)?.[1] ?? '';
 
-function addressOf(path, query = {}) {
+// The path with the query behind it; what is empty in it is left out.
+export function addressOf(path, query = {}) {
     const known = Object.entries(query).filter(([, value]) => value !== '' && value != null);
     if (known.length === 0) return path;
     return `${path}${path.includes('?') ? '&' : '?'}${new URLSearchParams(known)}`;
