@@ -1,6 +1,6 @@
 // Everybody's conversations, and one of them: who takes part, what is written, closing and deleting.
 
-import { h, numberOf, replace } from '../dom.js';
+import { h, numberOf, replace, spinner } from '../dom.js';
 import { field, toast } from '../ui.js';
 import { ask, read } from './api.js';
 import {
@@ -20,7 +20,7 @@ import { makeQuestion, openForm } from './dialogs.js';
 import { embedList, listPage } from './list.js';
 import { messageColumns, messageFilters, messageList } from './messages.js';
 import { go } from './route.js';
-import { missing, spinner } from './states.js';
+import { missing } from './states.js';
 
 const isOpen = (closed) => (closed ? badge('closed', 'warn') : badge('open', 'good'));
 

@@ -2,6 +2,7 @@
 // since its start; rates are their differences.
 
 import { h, numberOf, replace } from '../dom.js';
+import { problemLine } from '../ui.js';
 import { read } from './api.js';
 import { count } from './bulk.js';
 import { bytes, duration } from './cells.js';
@@ -157,7 +158,7 @@ function makeTile([name, value, more, path, bad]) {
 export function dashboard(page) {
     const stopped = new AbortController();
     const tiles = h('ul', { class: 'bare-list tiles', 'aria-label': 'Now' });
-    const problem = h('p', { class: 'problem', role: 'alert', hidden: true });
+    const problem = problemLine();
     const charts = CHARTS.map((chart) => ({
         ...chart,
         ...makeChart(chart),

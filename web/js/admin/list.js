@@ -11,14 +11,14 @@
 //     empty      [heading, sentence] when there is nothing at all
 //     refreshMs  how often it looks again by itself
 
-import { h, numberOf, replace } from '../dom.js';
+import { h, numberOf, replace, spinner } from '../dom.js';
 import { exportAddress, placeOf, read } from './api.js';
 import { count, makeBulk } from './bulk.js';
 import { makeFilters } from './filters.js';
 import { makeMenu } from './menu.js';
 import { changed } from './route.js';
-import { empty, failure, spinner } from './states.js';
-import { sortOf, makeTable } from './table.js';
+import { empty, failure } from './states.js';
+import { makeTable } from './table.js';
 
 const SIZES = ['20', '50', '100'];
 

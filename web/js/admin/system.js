@@ -1,11 +1,11 @@
 // The settings in force, and what is unwise in them.
 
-import { h, replace } from '../dom.js';
+import { h, replace, spinner } from '../dom.js';
 import { read } from './api.js';
 import { badge, none } from './cells.js';
 import { makeFilters } from './filters.js';
 import { addressOf } from './route.js';
-import { empty, failure, spinner } from './states.js';
+import { empty, failure } from './states.js';
 import { makeTable } from './table.js';
 
 // What a page shows of what it read, or why it could not; `signal` ends with the page.

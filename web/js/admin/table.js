@@ -7,7 +7,7 @@ import { h } from '../dom.js';
 const DIRECTIONS = { asc: 'ascending', desc: 'descending' };
 
 // {name, way} of what `ordering` says.
-export function sortOf(ordering) {
+function sortOf(ordering) {
     const down = ordering.startsWith('-');
     return { name: down ? ordering.slice(1) : ordering, way: down ? 'desc' : 'asc' };
 }

@@ -1,7 +1,7 @@
 // The list of users, and making one.
 
 import { h } from '../dom.js';
-import { field } from '../ui.js';
+import { PLAIN_TEXT, field } from '../ui.js';
 import { ask } from './api.js';
 import { isActive, moment, personWithFace, role, text } from './cells.js';
 import { choice, openForm } from './dialogs.js';
@@ -84,13 +84,12 @@ const actions = [
 ];
 
 function create() {
-    const plain = { autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false' };
     const fields = [
-        field('E-mail', { name: 'email', type: 'email', required: true, ...plain }),
+        field('E-mail', { name: 'email', type: 'email', required: true, ...PLAIN_TEXT }),
         field('Username', {
             name: 'username',
             hint: 'Without one it is made of the e-mail address.',
-            ...plain,
+            ...PLAIN_TEXT,
         }),
         field('First name', { name: 'first_name', autocomplete: 'off' }),
         field('Last name', { name: 'last_name', autocomplete: 'off' }),

@@ -2,7 +2,7 @@
 
 import { avatar, h, icon, replace } from '../dom.js';
 import { request } from '../session.js';
-import { confirmed, field, openDialog, showProblems, toast } from '../ui.js';
+import { confirmed, field, openDialog, problemLine, showProblems, toast } from '../ui.js';
 import { addPeople } from './people.js';
 import { nameOf, presenceText, titleOf } from './text.js';
 
@@ -145,7 +145,7 @@ export class Panel {
             dir: 'auto',
             autofocus: true,
         });
-        const problem = h('p', { class: 'problem', role: 'alert', hidden: true });
+        const problem = problemLine();
         const body = h('div', null, problem, name.node);
         const dialog = openDialog({
             title: 'Rename the conversation',

@@ -2,7 +2,7 @@
 
 import { avatar, h, icon, replace } from '../dom.js';
 import { request } from '../session.js';
-import { copyButton, field, openDialog, showProblems } from '../ui.js';
+import { copyButton, field, openDialog, problemLine, showProblems } from '../ui.js';
 import { nameOf } from './text.js';
 
 const SEARCH_MS = 200;
@@ -10,7 +10,7 @@ const SHOWN = 30;
 
 // A search field with what it finds: {node, chosen: Map of users by id}. People in `without` (ids)
 // are not offered. changed() is called when somebody is chosen or not any more.
-export function peoplePicker({ without = [], changed = () => {} }) {
+function peoplePicker({ without = [], changed = () => {} }) {
     const hidden = new Set(without);
     const chosen = new Map();
     const chips = h('ul', { class: 'bare-list chips', role: 'list', 'aria-label': 'Chosen' });
@@ -123,7 +123,7 @@ export async function newConversation({ user }) {
         dir: 'auto',
         hint: 'With one person and no name it is a one-to-one conversation.',
     });
-    const problem = h('p', { class: 'problem', role: 'alert', hidden: true });
+    const problem = problemLine();
     const submit = h('button', { class: 'primary', type: 'submit', disabled: true }, 'Begin');
     const picker = peoplePicker({
         without: [user.id],
@@ -154,7 +154,7 @@ export async function newConversation({ user }) {
 
 // Resolves with whether people were added.
 export async function addPeople(conversation) {
-    const problem = h('p', { class: 'problem', role: 'alert', hidden: true });
+    const problem = problemLine();
     const submit = h('button', { class: 'primary', type: 'submit', disabled: true }, 'Add');
     const picker = peoplePicker({
         without: conversation.participants.map(({ id }) => id),
