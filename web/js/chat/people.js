@@ -1,9 +1,10 @@
 // Choosing people, and beginning a conversation with them.
 
-import { avatar, h, icon, replace } from '../dom.js';
+import { h, icon, replace } from '../dom.js';
 import { request } from '../session.js';
 import { copyButton, field, openDialog, problemLine, showProblems } from '../ui.js';
-import { nameOf } from './text.js';
+import { namesOf, pictureOf } from './person.js';
+import { INVITATION, nameOf } from './text.js';
 
 const SEARCH_MS = 200;
 const SHOWN = 30;
@@ -88,13 +89,8 @@ function choice(user, isChosen, onclick) {
     return h(
         'button',
         { ...props, dataset: { id: user.id } },
-        avatar(user.id, name, { image: user.avatar }),
-        h(
-            'span',
-            { class: 'names' },
-            h('b', { dir: 'auto' }, name),
-            h('span', { class: 'quiet small', dir: 'auto' }, `@${user.username}`),
-        ),
+        pictureOf(user.id, name, { image: user.avatar }),
+        namesOf(name, `@${user.username}`),
         isChosen && icon('check'),
     );
 }
@@ -105,11 +101,7 @@ function nobody(words) {
         'div',
         { class: 'empty' },
         h('h3', null, 'Nobody else is here yet'),
-        h(
-            'p',
-            null,
-            'Invite somebody: open this page in another browser or a private window, and sign up there.',
-        ),
+        h('p', null, INVITATION),
         copyButton(location.origin),
     );
 }
