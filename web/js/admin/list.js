@@ -18,7 +18,7 @@ import { makeFilters } from './filters.js';
 import { makeMenu } from './menu.js';
 import { changed } from './route.js';
 import { empty, failure } from './states.js';
-import { makeTable } from './table.js';
+import { makeTable, scrolled } from './table.js';
 
 const SIZES = ['20', '50', '100'];
 
@@ -186,21 +186,7 @@ export function makeList(given, change) {
                 mark: bulk?.mark,
                 acts: spec.acts && ((row) => spec.acts(row, reload)),
             });
-        replace(
-            body,
-            table
-                ? h(
-                      'div',
-                      {
-                          class: 'scroll',
-                          tabindex: '0',
-                          role: 'region',
-                          'aria-label': `Table of ${spec.noun[1]}`,
-                      },
-                      table,
-                  )
-                : nothing(),
-        );
+        replace(body, table ? scrolled(`Table of ${spec.noun[1]}`, table) : nothing());
         if (focused) body.querySelector(`[data-sort="${focused}"]`)?.focus();
     }
 

@@ -66,6 +66,10 @@ export function makeTable({ caption, columns, rows, ordering, onsort, mark, acts
     );
 }
 
+// Where it is wider than the page it is scrolled by itself, by keyboard too.
+export const scrolled = (label, table) =>
+    h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': label }, table);
+
 function checkOf(row, mark, line) {
     const check = h('input', { type: 'checkbox', 'aria-label': `Select ${mark.labelOf(row)}` });
     check.checked = mark.has(row);
