@@ -26,7 +26,7 @@ static const struct shape shape_session_page = {
 static const struct field list_query[] = {
     PAGE_FIELDS,
     {.name = "user", .type = FIELD_USER, .help = "Whose: id, username or e-mail."},
-    {.name = "kind", .type = FIELD_CHOICE, .choices = "jwt,token,browser"},
+    {.name = "kind", .type = FIELD_CHOICE, .choices = SESSION_KIND_CHOICES},
 };
 
 static const struct field user_query[] = {PAGE_FIELDS};
