@@ -5,16 +5,17 @@
 enum { SQL_MAX = 1024 * 1024 };
 
 static const char *const names[DIALECT_WORDS] = {
-    [T_UUID] = "T_UUID",     [T_INT] = "T_INT",
-    [T_BOOL] = "T_BOOL",     [T_TIME] = "T_TIME",
-    [T_TEXT] = "T_TEXT",     [T_KEY] = "T_KEY",
-    [T_BLOB32] = "T_BLOB32", [T_CLUSTERED] = "T_CLUSTERED",
-    [X_UUID] = "X_UUID",     [X_INT] = "X_INT",
-    [X_BOOL] = "X_BOOL",     [X_TIME] = "X_TIME",
-    [X_TEXT] = "X_TEXT",     [X_SERVER] = "X_SERVER",
-    [X_SINCE] = "X_SINCE",   [T_SHARDS] = "T_SHARDS",
-    [X_SIZE] = "X_SIZE",     [X_FOLD] = "X_FOLD",
-    [X_FOLDED] = "X_FOLDED", [X_COLUMNS] = "X_COLUMNS",
+    [T_UUID] = "T_UUID",       [T_INT] = "T_INT",
+    [T_BOOL] = "T_BOOL",       [T_TIME] = "T_TIME",
+    [T_TEXT] = "T_TEXT",       [T_KEY] = "T_KEY",
+    [T_BLOB32] = "T_BLOB32",   [T_CLUSTERED] = "T_CLUSTERED",
+    [X_UUID] = "X_UUID",       [X_INT] = "X_INT",
+    [X_BOOL] = "X_BOOL",       [X_TIME] = "X_TIME",
+    [X_TEXT] = "X_TEXT",       [X_SERVER] = "X_SERVER",
+    [X_SINCE] = "X_SINCE",     [T_SHARDS] = "T_SHARDS",
+    [X_SIZE] = "X_SIZE",
+    [X_FOLD] = "X_FOLD",       [X_FOLDED] = "X_FOLDED",
+    [X_COLUMNS] = "X_COLUMNS",
 };
 
 static bool is_word_byte(char c)
