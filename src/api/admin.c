@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "chat/account.h"
-#include "chat/admin.h"
+#include "chat/audit.h"
 #include "serve/app.h"
 #include "store/change.h"
 
@@ -48,7 +48,7 @@ enum err api_admin_page(struct req *r, const struct admin_list *list, char lette
         e = write_page(r, &p, list, of, n);
     }
     if (e == ERR_OK && list->action != NULL) {
-        chat_admin_note(&r->call, list->action, (struct uuid){{0}});
+        chat_audit_note(&r->call, list->action, (struct uuid){{0}});
     }
     return e;
 }
@@ -167,7 +167,7 @@ static enum err export_list(struct req *r, const struct admin_list *list, bool d
     x.truncated = x.truncated || (of != NULL && list->truncated != NULL && list->truncated(of));
     http_add_header(r->x, "X-Export-Truncated", x.truncated ? "true" : "false");
     if (list->action != NULL) {
-        chat_admin_note(&r->call, list->action, (struct uuid){{0}});
+        chat_audit_note(&r->call, list->action, (struct uuid){{0}});
     }
     return ERR_OK;
 }
@@ -182,30 +182,6 @@ enum err api_admin_list(struct req *r, const struct admin_list *list, char lette
 }
 
 /* ------- filters ------- */
-
-struct db_val api_time_filter(const struct req *r, const char *name)
-{
-    const struct value *v = req_filter(r, name);
-    return value_is_set(v) ? V_TIME(v->n) : V_NULL;
-}
-
-struct db_val api_bool_filter(const struct req *r, const char *name)
-{
-    const struct value *v = req_filter(r, name);
-    return value_is_set(v) ? V_BOOL(v->n != 0) : V_NULL;
-}
-
-struct db_val api_uuid_filter(const struct req *r, const char *name)
-{
-    const struct value *v = req_filter(r, name);
-    return value_is_set(v) ? V_UUID(v->id) : V_NULL;
-}
-
-struct db_val api_text_filter(const struct req *r, const char *name)
-{
-    const struct value *v = req_filter(r, name);
-    return value_is_set(v) ? V_TEXT(v->text) : V_NULL;
-}
 
 enum err api_user_filter(struct req *r, const char *name, struct db_val *out, bool *nobody)
 {

@@ -100,13 +100,7 @@ const struct resource api_admin_job_list_resource = {
     .name = "Admin Job List",
     .description = "Background work that is not done yet: what was deleted is erased in pieces.",
     .paths = {"admin/jobs/"},
-    .methods = {{.method = "GET",
-                 .access = ACCESS_ADMIN,
-                 .db = ROUTE_READ,
-                 .query = FIELDS(list_query),
-                 .handle = list_jobs,
-                 .out = &shape_job_page,
-                 .status = 200}},
+    .methods = {ADMIN_LIST_ROUTE(list_query, list_jobs, shape_job_page)},
 };
 
 const struct resource api_admin_job_retry_resource = {

@@ -6,6 +6,7 @@
 #include "api/registration.h"
 #include "api/users.h"
 #include "chat/admin.h"
+#include "chat/audit.h"
 #include "chat/login.h"
 #include "chat/name.h"
 #include "crypto/password.h"
@@ -79,10 +80,9 @@ static enum err answer_user(struct req *r, const struct user *user)
     if (e != ERR_OK) {
         return e;
     }
-    bool has_password = hash.n > 0 && !str_starts(hash, STR("!"));
     json_open_object(&r->out);
     write_fields(r, user);
-    json_field_bool(&r->out, "can_log_in", user->is_active && has_password);
+    json_field_bool(&r->out, "can_log_in", user->is_active && password_is_usable(hash));
     json_field_i64(&r->out, "session_count", sessions);
     json_field_i64(&r->out, "conversation_count", conversations);
     json_close_object(&r->out);
@@ -92,7 +92,7 @@ static enum err answer_user(struct req *r, const struct user *user)
 static enum err show_user(struct req *r)
 {
     const struct user *user = r->object;
-    chat_admin_note(&r->call, "user.read", user->id);
+    chat_audit_note(&r->call, "user.read", user->id);
     return answer_user(r, user);
 }
 

@@ -2,16 +2,14 @@
  * the id of a notification is that of its message, and it is gone once it is read. */
 #include "api/notifications.h"
 
+#include "api/filters.h"
 #include "api/json_message.h"
 #include "chat/notification.h"
 #include "serve/page.h"
 
 static const struct field list_query[] = {
     PAGE_FIELDS,
-    {.name = "conversation",
-     .aliases = "conversation_id",
-     .type = FIELD_UUID,
-     .help = "In this conversation."},
+    CONVERSATION_FIELD,
 };
 
 static const struct field read_all_input[] = {

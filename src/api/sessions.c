@@ -7,7 +7,7 @@
 static const struct shape_field session_fields[] = {
     {.name = "id", .type = SHAPE_UUID},
     {.name = "session_id", .type = SHAPE_UUID},
-    {.name = "kind", .type = SHAPE_STRING, .choices = "jwt,token,browser"},
+    {.name = "kind", .type = SHAPE_STRING, .choices = SESSION_KIND_CHOICES},
     {.name = "created_at", .type = SHAPE_TIME},
     {.name = "last_used", .type = SHAPE_TIME},
     {.name = "user_agent", .type = SHAPE_STRING},

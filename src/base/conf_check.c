@@ -176,9 +176,7 @@ struct str conf_mysql_url(struct arena *a, const struct conf *conf)
     if (is_socket) {
         add_encoded(&out, "?socket=", conf->mysql_host);
     }
-    struct str url = arena_copy(a, buf_view(&out));
-    buf_fini(&out);
-    return url;
+    return buf_end(&out, a);
 }
 
 bool conf_has_login(struct str url)

@@ -119,7 +119,5 @@ struct str dialect_expand(struct arena *a, const struct dialect *dialect, struct
     struct buf out;
     buf_init(&out, SQL_MAX);
     expand(&out, dialect, sql);
-    struct str expanded = arena_copy(a, buf_view(&out));
-    buf_fini(&out);
-    return expanded;
+    return buf_end(&out, a);
 }

@@ -63,6 +63,34 @@ static enum err init_cursor(struct pager *p, struct str cursor)
     return ERR_OK;
 }
 
+/* `count` if it is none of them. */
+static size_t find_ordering(const struct ordering *all, size_t count, struct str name)
+{
+    size_t i = 0;
+    while (i < count && !str_eq(name, str_of(all[i].name))) {
+        i++;
+    }
+    return i;
+}
+
+size_t pager_ordering(const struct req *r, const struct ordering *all, size_t count,
+                      bool *descending)
+{
+    struct str rest = req_filter(r, "ordering")->text;
+    while (rest.p != NULL) {
+        struct str name = str_trim(str_cut(&rest, ','));
+        bool down = str_starts(name, STR("-"));
+        name.p += down;
+        name.n -= down;
+        size_t i = find_ordering(all, count, name);
+        if (i < count) {
+            *descending = down;
+            return i;
+        }
+    }
+    return 0;
+}
+
 enum err pager_init(struct pager *p, struct req *r, char order, bool descending)
 {
     const struct value *page = req_filter(r, "page");

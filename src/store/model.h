@@ -33,6 +33,7 @@ struct user {
 /* How it began: by log-in for JWTs, as a long-lived Token, as a browser session. */
 enum session_kind { SESSION_JWT, SESSION_TOKEN, SESSION_BROWSER };
 extern const char *const session_kind_names[];
+#define SESSION_KIND_CHOICES "jwt,token,browser" /* the same, for tables of fields */
 
 struct session {
     struct uuid id;

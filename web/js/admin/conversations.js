@@ -1,6 +1,6 @@
 // Everybody's conversations, and one of them: who takes part, what is written, closing and deleting.
 
-import { h, numberOf, replace } from '../dom.js';
+import { h, numberOf, replace, spinner } from '../dom.js';
 import { field, toast } from '../ui.js';
 import { ask, read } from './api.js';
 import {
@@ -17,10 +17,10 @@ import {
     titleOf,
 } from './cells.js';
 import { makeQuestion, openForm } from './dialogs.js';
-import { embedList, makeList } from './list.js';
+import { embedList, listPage } from './list.js';
 import { messageColumns, messageFilters, messageList } from './messages.js';
 import { go } from './route.js';
-import { missing, spinner } from './states.js';
+import { missing } from './states.js';
 
 const isOpen = (closed) => (closed ? badge('closed', 'warn') : badge('open', 'good'));
 
@@ -101,22 +101,16 @@ const actions = [
 ];
 
 export function conversations(page) {
-    const list = makeList(
-        {
-            path: 'conversations/',
-            noun: ['conversation', 'conversations'],
-            columns,
-            filters,
-            actions,
-            nameOf: titleOf,
-            ordering: '-updated_at',
-            exports: true,
-        },
-        page.change,
-    );
-    page.body.append(list.node);
-    list.show(page.query);
-    return list;
+    return listPage(page, {
+        path: 'conversations/',
+        noun: ['conversation', 'conversations'],
+        columns,
+        filters,
+        actions,
+        nameOf: titleOf,
+        ordering: '-updated_at',
+        exports: true,
+    });
 }
 
 // ---- one of them -------------------------------------------------------------------------------

@@ -1,20 +1,20 @@
 // One user: all that is known of him, changing it, his password, his devices, his end.
 
-import { avatar, h, numberOf, replace } from '../dom.js';
-import { field, showProblems, toast } from '../ui.js';
+import { avatar, h, numberOf, replace, spinner } from '../dom.js';
+import { PLAIN_TEXT, field, problemLine, showProblems, toast } from '../ui.js';
 import { ask, read } from './api.js';
 import { badge, facts, id, isActive, moment, role } from './cells.js';
 import { choice, makeQuestion, openForm } from './dialogs.js';
 import { embedList } from './list.js';
 import { addressOf, go } from './route.js';
-import { missing, spinner } from './states.js';
+import { missing } from './states.js';
 import { endingOf, sessionColumns } from './sessions.js';
 import { ROLES } from './users.js';
 
 const TEXTS = ['username', 'email', 'first_name', 'last_name', 'phone_number'];
 
 function fieldsOf(user) {
-    const plain = { autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', dir: 'auto' };
+    const plain = { ...PLAIN_TEXT, dir: 'auto' };
     const texts = [
         field('Username', { name: 'username', value: user.username, ...plain }),
         field('E-mail', { name: 'email', type: 'email', value: user.email ?? '', ...plain }),
@@ -69,7 +69,7 @@ const badJson = (error) => ({
 });
 
 function accountForm(user, saved) {
-    const problem = h('p', { class: 'problem', role: 'alert', hidden: true });
+    const problem = problemLine();
     const save = h('button', { type: 'submit', class: 'primary' }, 'Save');
     const form = h(
         'form',
