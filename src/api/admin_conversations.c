@@ -115,8 +115,8 @@ static struct list_key key_of(const void *of, size_t i)
 {
     const struct conversations *list = of;
     const struct conversation *c = &list->rows[i].conversation;
-    return (struct list_key){list->order == CONVERSATION_BY_UPDATED ? c->updated_at : c->created_at,
-                             c->id};
+    return (struct list_key){
+        .n = list->order == CONVERSATION_BY_UPDATED ? c->updated_at : c->created_at, .id = c->id};
 }
 
 static enum err write_listed(struct req *r, void *of, size_t i)

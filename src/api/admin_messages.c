@@ -53,7 +53,7 @@ static struct list_key key_of(const void *of, size_t i)
     const struct messages *list = of;
     const struct message *m = &list->rows[i];
     return list->filter.conversation != NULL ? (struct list_key){.n = m->seq}
-                                             : (struct list_key){m->sent_at, m->id};
+                                             : (struct list_key){.n = m->sent_at, .id = m->id};
 }
 
 static enum err write_message(struct req *r, void *of, size_t i)

@@ -246,8 +246,8 @@ static enum err count_rows(struct req *r, const struct conversation_filter *filt
 static struct list_key key_of(const struct conversation_view *view, enum conversation_order order)
 {
     const struct conversation *c = &view->conversation;
-    return (struct list_key){order == CONVERSATION_BY_UPDATED ? c->updated_at : c->created_at,
-                             c->id};
+    return (struct list_key){.n = order == CONVERSATION_BY_UPDATED ? c->updated_at : c->created_at,
+                             .id = c->id};
 }
 
 static enum err write_page(struct pager *p, const struct conversation_view *rows, size_t n,

@@ -175,7 +175,7 @@ static enum err set_count(struct pager *p, int64_t count, bool is_exact)
 static struct list_key key_of(const struct message *message, bool by_seq)
 {
     return by_seq ? (struct list_key){.n = message->seq}
-                  : (struct list_key){message->sent_at, message->id};
+                  : (struct list_key){.n = message->sent_at, .id = message->id};
 }
 
 static void write_page(struct pager *p, const struct message *rows, size_t fetched, bool by_seq)

@@ -92,12 +92,12 @@ static enum err count_users(struct req *r, struct pager *p, const struct user_fi
 
 static struct list_key key_of(const struct user *user)
 {
-    return (struct list_key){user->created_at, user->id};
+    return (struct list_key){.n = user->created_at, .id = user->id};
 }
 
 static void write_page(struct req *r, struct pager *p, const struct user *rows, size_t fetched)
 {
-    const struct list_key none = {0, {{0}}};
+    static const struct list_key none;
     size_t n = pager_rows(p, fetched);
     pager_open(p, n > 0 ? key_of(&rows[pager_index(p, n, 0)]) : none,
                n > 0 ? key_of(&rows[pager_index(p, n, n - 1)]) : none);

@@ -90,6 +90,42 @@ describe('the list', () => {
         assert.deepEqual(names(await list({ ordering: 'nothing' })), names(await list({})));
     });
 
+    test('a cursor stays where it is when the row that it stands on changes or goes', async () => {
+        const made = [];
+        for (const name of ['cursor1', 'cursor2', 'cursor3', 'cursor4', 'cursor5']) {
+            const sent = { email: `${name}@example.com`, username: name };
+            made.push(ok(await admin.post(ROOT, sent), 201));
+        }
+        const rows = (body) => names(body).map((name) => name.replace('cursor', ''));
+        const behind = async ({ next }) => {
+            const { pathname, search } = new URL(next);
+            return rows(ok(await admin.get(pathname + search)));
+        };
+        const path = (n) => `${ROOT}${made[n - 1].id}/`;
+        // by the words' index, and along that of the order
+        for (const filter of [{ search: 'cursor' }, { created_after: made[0].created_at }]) {
+            const first = { ...filter, cursor: '', page_size: 2 };
+            const up = await list({ ...first, ordering: 'username' });
+            const down = await list({ ...first, ordering: '-email' });
+            assert.deepEqual([rows(up), rows(down)], [['1', '2'], ['5', '4']]);
+            ok(await admin.patch(path(2), { username: 'zzz', email: 'zzz@example.com' }));
+            ok(await admin.patch(path(4), { username: 'aab', email: 'aab@example.com' }));
+            assert.deepEqual(await behind(up), ['3', '5']);
+            assert.deepEqual(await behind(down), ['3', '1']);
+            const back = { username: 'cursor2', email: 'cursor2@example.com' };
+            ok(await admin.patch(path(2), back));
+            ok(await admin.patch(path(4), { username: 'cursor4', email: 'cursor4@example.com' }));
+        }
+        const first = { cursor: '', page_size: 2, created_after: made[0].created_at };
+        const up = await list({ ...first, ordering: 'username' });
+        const down = await list({ ...first, ordering: '-email' });
+        ok(await admin.delete(path(2)), 204);
+        ok(await admin.delete(path(4)), 204);
+        assert.deepEqual(await behind(up), ['3', '5']);
+        assert.deepEqual(await behind(down), ['3', '1']);
+        for (const n of [1, 3, 5]) ok(await admin.delete(path(n)), 204);
+    });
+
     test('by when they were last seen, who never was among them', async () => {
         const never = ok(
             await admin.post(ROOT, { email: 'never@example.com', username: 'aaa' }),
@@ -154,6 +190,12 @@ describe('the list', () => {
         const { next } = await list({ cursor: '', page_size: 1 });
         const cursor = new URL(next).searchParams.get('cursor');
         err(await admin.get(ROOT, { cursor, ordering: 'email' }), 400, 'bad_cursor');
+        const byName = await list({ cursor: '', page_size: 1, ordering: 'username' });
+        const bytes = Buffer.from(new URL(byName.next).searchParams.get('cursor'), 'base64url');
+        for (const added of [[0xff], [0], [0xc3]]) {
+            const bad = Buffer.concat([bytes, Buffer.from(added)]).toString('base64url');
+            err(await admin.get(ROOT, { cursor: bad, ordering: 'username' }), 400, 'bad_cursor');
+        }
         err(await admin.get(ROOT, { page: 99 }), 404, 'invalid_page');
     });
 
