@@ -326,6 +326,16 @@ describe('his password', () => {
         invalid(await admin.post(target, {}), { password: REQUIRED });
         invalid(await admin.post(target, { password: '12345678' }), { password: true });
         notFound(await admin.post(`${ROOT}${NO_UUID}/password/`, { password: PASSWORD }));
+    });
+
+    test("an admin's own needs the old one", async () => {
+        const target = `${ROOT}${admin.id}/password/`;
+        const at = /\/api\/users\/me\/password\//;
+        invalid(await admin.post(target, { password: 'Taken-over-1' }), { password: at });
+        unauthorized(await api.post('/api/token/', { username: 'root', password: 'Taken-over-1' }));
+        const wrong = { old_password: 'no', new_password: 'Taken-over-1' };
+        invalid(await admin.post('/api/users/me/password/', wrong), { old_password: true });
+        await login(server, 'root');
         ok(await ada.get('/api/users/me/'));
     });
 });
