@@ -1,5 +1,6 @@
 #include "serve/csrf.h"
 
+#include "base/web_origin.h"
 #include "crypto/hash.h"
 #include "crypto/random.h"
 #include "http/form.h"
@@ -49,28 +50,18 @@ struct str csrf_token(struct req *r)
 
 /* ------- where it comes from ------- */
 
-/* Is the URL, or the origin, one of this origin? */
-static bool is_of(struct str url, struct str origin)
+/* Do the two URLs lead to the same place, whatever their paths? */
+static bool same_origin(struct str a, struct str b)
 {
-    return str_starts(url, origin) && (url.n == origin.n || url.p[origin.n] == '/');
-}
-
-/* PUBLIC_URL may have a path. */
-static struct str origin_of(struct str url)
-{
-    size_t slashes = 0;
-    for (size_t i = 0; i < url.n; i++) {
-        slashes += url.p[i] == '/' ? 1 : 0;
-        if (slashes == 3) {
-            return (struct str){url.p, i};
-        }
-    }
-    return url;
+    struct web_origin origins[2];
+    struct str rest;
+    return web_origin_parse(a, &origins[0], &rest) && web_origin_parse(b, &origins[1], &rest) &&
+           web_origin_eq(&origins[0], &origins[1]);
 }
 
 static bool is_ours(const struct req *r, struct str url)
 {
-    return is_of(url, r->own_origin) || is_of(url, origin_of(r->base_url));
+    return same_origin(url, r->own_origin) || same_origin(url, r->base_url);
 }
 
 static enum err refuse(struct req *r, struct str why)

@@ -292,8 +292,9 @@ describe('a page of what was refused early', () => {
         assert.ok(!('www-authenticate' in answer.headers));
     });
 
-    test('behind TLS cookies are for TLS', async () => {
-        const behind = await startServer({ env: { PUBLIC_URL: 'https://chat.example' } });
+    test('behind TLS cookies are for TLS, however the address is written', async () => {
+        const PUBLIC_URL = 'HTTPS://Chat.Example:443/';
+        const behind = await startServer({ env: { PUBLIC_URL } });
         try {
             const user = await register(behind);
             const browser = new Browser(behind);
@@ -303,6 +304,13 @@ describe('a page of what was refused early', () => {
             const answer = await page(browser, LOGIN, { origin }, form);
             assert.equal(answer.status, 302);
             assert.match(browser.lines.sessionid, /; Secure/);
+            for (const link of Object.values(ok(await browser.ask('GET', '/api/')))) {
+                assert.match(link, /^https:\/\/chat\.example\/api\//);
+            }
+            for (const other of ['http://chat.example', 'https://chat.example:444', 'https://chat.example.evil']) {
+                refused(await browser.change('POST', CONVERSATIONS, {}, { origin: other }), /Origin/);
+            }
+            ok(await browser.change('POST', CONVERSATIONS, {}, { origin: 'https://chat.example:443' }), 201);
         } finally {
             await behind.stop();
         }
