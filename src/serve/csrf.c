@@ -100,14 +100,19 @@ static enum err check_referer(struct req *r)
 
 /* ------- the token ------- */
 
+static bool is_form(const struct req *r, struct media_type *type)
+{
+    media_type_parse(r->arena, r->content_type, type);
+    return form_is_urlencoded(type) || form_is_multipart(type);
+}
+
 struct str csrf_field(struct req *r)
 {
     struct media_type type;
     struct form form;
     struct str problem;
-    media_type_parse(r->arena, r->content_type, &type);
-    bool is_form = !r->x->body_too_large && (form_is_urlencoded(&type) || form_is_multipart(&type));
-    if (!is_form || form_read(r->arena, &type, r->x->body, &form, &problem) != ERR_OK) {
+    if (r->x->body_too_large || !is_form(r, &type) ||
+        form_read(r->arena, &type, r->x->body, &form, &problem) != ERR_OK) {
         return STR_NULL;
     }
     return query_get(&form.fields, STR("csrfmiddlewaretoken"));
@@ -116,6 +121,10 @@ struct str csrf_field(struct req *r)
 static enum err check_token(struct req *r, struct str sent, const char *where)
 {
     struct str expected = csrf_token(r);
+    struct media_type type;
+    if (sent.n == 0 && r->x->body_too_large && is_form(r, &type)) {
+        return ERR_TOO_LARGE; /* the token may have been in what was not kept */
+    }
     if (sent.n == 0) {
         return refuse(r, STR("CSRF token missing."));
     }

@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { Browser, LOGIN, LOGOUT, PAGE, formToken } from '../lib/browser_session.mjs';
 import { PASSWORD, register } from '../lib/client.mjs';
-import { ok, unauthorized } from '../lib/expect.mjs';
+import { err, ok, unauthorized } from '../lib/expect.mjs';
 import { openSocket } from '../lib/live.mjs';
 import { startServer } from '../lib/server.mjs';
 
@@ -173,6 +173,24 @@ describe('a session', () => {
         const form = { title: 'by form', csrfmiddlewaretoken: csrftoken };
         ok(await browser.ask('POST', CONVERSATIONS, { form }), 201);
         assert.equal(ok(await browser.ask('GET', CONVERSATIONS)).count, 2);
+    });
+
+    test('a form over the limit is too large, whatever its token; other bodies have none', async () => {
+        const { browser } = await signedIn();
+        const filling = 'x'.repeat(1024 * 1024);
+        const csrfmiddlewaretoken = browser.cookies.csrftoken;
+        for (const form of [{ title: filling, csrfmiddlewaretoken }, { title: filling }]) {
+            err(await browser.ask('POST', CONVERSATIONS, { form }), 413, 'too_large');
+        }
+        const multipart = { 'content-type': 'multipart/form-data; boundary=b' };
+        const body = `--b\r\nContent-Disposition: form-data; name="title"\r\n\r\n${filling}\r\n--b--`;
+        const sent = { body, headers: multipart };
+        err(await browser.ask('POST', CONVERSATIONS, sent), 413, 'too_large');
+        const foreign = { ...multipart, origin: 'http://evil.example' };
+        refused(await browser.ask('POST', CONVERSATIONS, { body, headers: foreign }), /Origin/);
+        const json = { title: filling };
+        refused(await browser.ask('POST', CONVERSATIONS, { json }), /CSRF token missing/);
+        err(await browser.change('POST', CONVERSATIONS, json), 413, 'too_large');
     });
 
     test("another session's token is no good", async () => {
