@@ -1,5 +1,8 @@
 // Signing in by browser: the form, the cookies, CSRF, and what a session may do.
 import assert from 'node:assert/strict';
+import fs from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { Browser, LOGIN, LOGOUT, PAGE, formToken } from '../lib/browser_session.mjs';
@@ -418,6 +421,35 @@ describe('what pages load', () => {
         const none = { 'accept-encoding': 'gzip;q=0' };
         const refusedCoding = await browser.ask('GET', '/static/css/confab.css', { headers: none });
         assert.ok(!('content-encoding' in refusedCoding.headers));
+    });
+
+    test('the icon that browsers ask for of themselves is that of the pages', async () => {
+        const browser = new Browser(server);
+        const { text } = await browser.page(LOGIN);
+        const [, linked] = text.match(/<link rel="icon" href="([^"]+)"/);
+        const asked = await browser.ask('GET', '/favicon.ico', { headers: { accept: 'image/*' } });
+        assert.equal(asked.status, 200);
+        assert.equal(asked.headers['content-type'], 'image/svg+xml');
+        assert.equal(asked.text, (await browser.ask('GET', linked)).text);
+        const known = { 'if-none-match': asked.headers.etag };
+        assert.equal((await browser.ask('GET', '/favicon.ico', { headers: known })).status, 304);
+    });
+
+    test('from a folder, all that changes is there, and Swagger UI as it is', async (t) => {
+        const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'confab-assets-'));
+        t.after(() => fs.rm(folder, { recursive: true }));
+        await fs.cp(new URL('../../web', import.meta.url), folder, { recursive: true });
+        const here = await startServer({ env: { ASSETS_DIR: folder } });
+        t.after(() => here.stop());
+        const bundle = '/static/swagger-ui/swagger-ui-bundle.js';
+        const [own, shipped] = [new Browser(here), new Browser(server)];
+        const wanted = await shipped.ask('GET', bundle);
+        assert.equal(wanted.status, 200);
+        assert.deepEqual((await own.ask('GET', bundle)).body, wanted.body);
+        await fs.appendFile(path.join(folder, 'js/dom.js'), '\n// changed');
+        assert.match((await own.ask('GET', '/static/js/dom.js')).text, /changed$/);
+        await fs.rm(path.join(folder, 'js/ui.js'));
+        assert.equal((await own.ask('GET', '/static/js/ui.js')).status, 404);
     });
 
     test('is nothing but what is there', async () => {
