@@ -225,6 +225,8 @@ describe('conversations', () => {
             await button(row(part('Participants'), admin.username), 'Remove').click();
             await button(dialog(page), 'Remove').click();
             await page.getByText('1 participant', { exact: true }).waitFor();
+            const count = page.getByLabel('About').locator('dt:text-is("Participants") + dd');
+            await count.getByText('1', { exact: true }).waitFor();
 
             await button(page.locator('.page-head'), 'Delete').click();
             await typeWord('delete')(dialog(page));
