@@ -9,6 +9,7 @@
 #include "chat/login.h"
 #include "chat/name.h"
 #include "crypto/password.h"
+#include "serve/page.h"
 #include "store/participant.h"
 #include "store/session.h"
 
@@ -30,6 +31,7 @@ static const struct shape_field detail_fields[] = {
     {.name = "can_log_in", .type = SHAPE_BOOL},
     {.name = "session_count", .type = SHAPE_INT},
     {.name = "conversation_count", .type = SHAPE_INT},
+    {.name = "conversation_count_capped", .type = SHAPE_BOOL},
 };
 static const struct shape shape_admin_user_detail = {.name = "AdminUserDetail",
                                                      FIELDS(detail_fields)};
@@ -74,17 +76,19 @@ static enum err answer_user(struct req *r, const struct user *user)
         e = store_session_count(c->db, user->id, c->now_us, &sessions);
     }
     if (e == ERR_OK) {
-        e = store_participant_count_of(c->db, user->id, &conversations);
+        e = store_participant_count_some(c->db, user->id, PAGER_COUNT_MAX + 1, &conversations);
     }
     if (e != ERR_OK) {
         return e;
     }
+    bool is_capped = conversations > PAGER_COUNT_MAX;
     bool has_password = hash.n > 0 && !str_starts(hash, STR("!"));
     json_open_object(&r->out);
     write_fields(r, user);
     json_field_bool(&r->out, "can_log_in", user->is_active && has_password);
     json_field_i64(&r->out, "session_count", sessions);
-    json_field_i64(&r->out, "conversation_count", conversations);
+    json_field_i64(&r->out, "conversation_count", is_capped ? PAGER_COUNT_MAX : conversations);
+    json_field_bool(&r->out, "conversation_count_capped", is_capped);
     json_close_object(&r->out);
     return ERR_OK;
 }

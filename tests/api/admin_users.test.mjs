@@ -27,7 +27,7 @@ import {
     ok,
     unauthorized,
 } from '../lib/expect.mjs';
-import { startServer } from '../lib/server.mjs';
+import { ON_FILE, startServer } from '../lib/server.mjs';
 
 const ROOT = '/api/admin/users/';
 let server, api, admin, ada, bea, cyd, host;
@@ -229,6 +229,7 @@ describe('making an account', () => {
         contains(made, { username: 'quiet', role: 'guest' });
         const detail = ok(await admin.get(`${ROOT}${made.id}/`));
         contains(detail, { can_log_in: false, session_count: 0, conversation_count: 0 });
+        assert.equal(detail.conversation_count_capped, false);
         for (const password of ['!', '', PASSWORD]) {
             ok(await api.post('/api/token/', { username: 'quiet', password }), 400, 401);
         }
@@ -278,6 +279,28 @@ describe('one account', () => {
         );
         invalid(await admin.patch(target, { username: 'ada' }), { username: true });
         notFound(await admin.patch(`${ROOT}${NO_UUID}/`, {}));
+    });
+
+    test('in how many conversations he is is counted up to 10,000', ON_FILE, async () => {
+        const user = await register(server);
+        const of = async () => ok(await admin.get(`${ROOT}${user.id}/`));
+        const add = async (count) => {
+            const numbers = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})`;
+            const id = server.sqlId(user.id);
+            await server.sql(
+                `BEGIN; CREATE TEMP TABLE made AS ${numbers} SELECT randomblob(16) AS id FROM n; ` +
+                    'INSERT INTO conversation (id, title, metadata, created_by, created_at, ' +
+                    'updated_at, last_seq, message_count, participant_count, rev, stamp) ' +
+                    `SELECT id, '', '{}', ${id}, 1, 1, 0, 0, 1, 1, 1 FROM made; ` +
+                    'INSERT INTO participant (conversation_id, user_id, role, joined_at, ' +
+                    'read_seq, archived, pinned, rev, stamp, joined_stamp) ' +
+                    `SELECT id, ${id}, 'owner', 1, 0, 0, 0, 1, 1, 1 FROM made; COMMIT`,
+            );
+        };
+        await add(10_000);
+        contains(await of(), { conversation_count: 10_000, conversation_count_capped: false });
+        await add(1);
+        contains(await of(), { conversation_count: 10_000, conversation_count_capped: true });
     });
 
     test('who looks is in the log', async () => {

@@ -173,7 +173,10 @@ const summary = (user) =>
         ['Created', moment(user.created_at)],
         ['Last seen', moment(user.last_seen)],
         ['Sessions', numberOf(user.session_count)],
-        ['Conversations', numberOf(user.conversation_count)],
+        [
+            'Conversations',
+            `${numberOf(user.conversation_count)}${user.conversation_count_capped ? ' or more' : ''}`,
+        ],
         [
             'More',
             h(
