@@ -55,6 +55,7 @@ describe('one user', () => {
     test('who is oneself gives the old password for a new one', async (t) => {
         const other = await makeAdmin(server);
         const page = await open(t, `#/users/${other.id}`, { as: other });
+        t.after(() => admin.delete(`/api/users/${other.id}/`)); // another test needs the last one
         await button(page, 'Change password').click();
         await dialog(page).getByLabel('Old password').fill('wrong');
         await dialog(page).getByLabel('New password').fill('another-Passw0rd');
