@@ -49,7 +49,7 @@ static enum err read_entries(struct req *r, void *of, const struct window *windo
 static struct list_key key_of(const void *of, size_t i)
 {
     const struct audit_entry *entry = &((const struct entries *)of)->rows[i];
-    return (struct list_key){entry->at, entry->id};
+    return (struct list_key){.n = entry->at, .id = entry->id};
 }
 
 static enum err write_entry(struct req *r, void *of, size_t i)

@@ -60,7 +60,7 @@ static enum err read_jobs(struct req *r, void *of, const struct window *window, 
 static struct list_key key_of(const void *of, size_t i)
 {
     const struct job *job = &((const struct jobs_listed *)of)->rows[i];
-    return (struct list_key){job->requested_at, job->id};
+    return (struct list_key){.n = job->requested_at, .id = job->id};
 }
 
 static enum err write_job(struct req *r, void *of, size_t i)

@@ -56,7 +56,7 @@ static enum err read_sessions(struct req *r, void *of, const struct window *wind
 static struct list_key key_of(const void *of, size_t i)
 {
     const struct session *session = &((const struct sessions *)of)->rows[i].session;
-    return (struct list_key){session->created_at, session->id};
+    return (struct list_key){.n = session->created_at, .id = session->id};
 }
 
 static enum err write_session(struct req *r, void *of, size_t i)

@@ -40,6 +40,7 @@ struct users {
     struct user_filter filter;
     enum user_order order;
     struct user *rows;
+    struct arena *arena; /* of the rows */
 };
 
 static enum err count_users(struct req *r, void *of, int64_t *count, bool *capped)
@@ -53,6 +54,7 @@ static enum err count_users(struct req *r, void *of, int64_t *count, bool *cappe
 static enum err read_users(struct req *r, void *of, const struct window *window, size_t *n)
 {
     struct users *users = of;
+    users->arena = r->arena;
     return store_user_list(r->call.db, r->arena, &users->filter, users->order, window, &users->rows,
                            n);
 }
@@ -60,7 +62,7 @@ static enum err read_users(struct req *r, void *of, const struct window *window,
 static struct list_key key_of(const void *of, size_t i)
 {
     const struct users *users = of;
-    return store_user_key(&users->rows[i], users->order);
+    return store_user_key(users->arena, &users->rows[i], users->order);
 }
 
 static enum err write_user(struct req *r, void *of, size_t i)

@@ -167,7 +167,7 @@ static void choose_sources(struct req *r, const struct unread **rows, size_t *co
 
 static struct list_key key_of(const struct notification *row)
 {
-    return (struct list_key){row->message->sent_at, row->message->id};
+    return (struct list_key){.n = row->message->sent_at, .id = row->message->id};
 }
 
 static void write_rows(struct pager *p, const struct notification *rows, size_t fetched)

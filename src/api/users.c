@@ -76,10 +76,10 @@ static enum err count_users(struct req *r, struct pager *p, const struct user_fi
 static void write_page(struct req *r, struct pager *p, const struct user *rows, size_t fetched,
                        enum user_order order)
 {
-    const struct list_key none = {0, {{0}}};
+    static const struct list_key none;
     size_t n = pager_rows(p, fetched);
-    pager_open(p, n > 0 ? store_user_key(&rows[pager_index(p, n, 0)], order) : none,
-               n > 0 ? store_user_key(&rows[pager_index(p, n, n - 1)], order) : none);
+    pager_open(p, n > 0 ? store_user_key(r->arena, &rows[pager_index(p, n, 0)], order) : none,
+               n > 0 ? store_user_key(r->arena, &rows[pager_index(p, n, n - 1)], order) : none);
     for (size_t i = 0; i < n; i++) {
         api_write_user(r, &rows[pager_index(p, n, i)]);
     }

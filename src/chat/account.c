@@ -396,6 +396,16 @@ static bool stops_ruling(const struct user *old, const struct user *changed)
            (changed->role != ROLE_ADMIN || !changed->is_active);
 }
 
+/* Who is let in again logs in again: what was signed in before stays signed out for good. */
+static enum err end_sessions(struct call *c, const struct user *old, const struct user *changed)
+{
+    const struct uuid none = {{0}};
+    if (old->is_active == changed->is_active) {
+        return ERR_OK;
+    }
+    return store_session_revoke_others(c->db, old->id, none, c->now_us);
+}
+
 enum err chat_account_update(struct call *c, const struct user *old, struct user *changed)
 {
     enum err e = ERR_OK;
@@ -421,6 +431,9 @@ enum err chat_account_update(struct call *c, const struct user *old, struct user
     }
     if (e == ERR_OK) {
         e = end_moderating(c, old, changed);
+    }
+    if (e == ERR_OK) {
+        e = end_sessions(c, old, changed);
     }
     return e == ERR_OK ? audit(c, old, "user.update", change_as_json(c, old, changed)) : e;
 }

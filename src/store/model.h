@@ -100,10 +100,12 @@ struct message {
     struct user sender; /* where the query reads it too */
 };
 
-/* A part of a sorted list. Sort key: a number (time, seq) and an id that makes it unique. */
+/* A part of a sorted list. Sort key: a number (time, seq) and an id that makes it unique, or a text
+ * that is unique by itself. It holds the values, not the row: that may change or go meanwhile. */
 struct list_key {
     int64_t n;
     struct uuid id;
+    struct str text;
 };
 
 struct window {

@@ -85,6 +85,7 @@ static void add_of_access(const struct route *route, bool out[ERR_COUNT])
     if (!is_safe && route->access != ACCESS_IGNORE) {
         out[ERR_FORBIDDEN] = true; /* what belongs to others */
         out[ERR_CSRF] = true;
+        out[ERR_TOO_LARGE] = true; /* a form, and its token with it */
     }
     out[ERR_CSRF] |= route->ticket;
 }

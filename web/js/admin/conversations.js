@@ -136,7 +136,8 @@ const summary = (talk) =>
         ],
     ]);
 
-function removal(talk) {
+// `removed`: then the numbers of the conversation are others.
+function removal(talk, removed) {
     return (member, reload) => {
         const remove = async () => {
             const done = await makeQuestion({
@@ -144,8 +145,13 @@ function removal(talk) {
                 text: `${member.username} will not see this conversation any more.`,
                 yes: 'Remove',
                 danger: true,
-                act: () =>
-                    ask('DELETE', `/api/conversations/${talk.id}/participants/${member.id}/`),
+                act: async () => {
+                    await ask(
+                        'DELETE',
+                        `/api/conversations/${talk.id}/participants/${member.id}/`,
+                    );
+                    await removed();
+                },
             });
             if (done) reload();
         };
@@ -168,13 +174,13 @@ const memberColumns = [
     },
 ];
 
-const members = (talk) =>
+const members = (talk, removed) =>
     embedList({
         path: `/api/conversations/${talk.id}/participants/`,
         noun: ['participant', 'participants'],
         columns: memberColumns,
         nameOf: (member) => member.username,
-        acts: removal(talk),
+        acts: removal(talk, removed),
     });
 
 const writings = (talk) =>
@@ -254,7 +260,7 @@ export function conversationPage(page) {
                 toggle,
                 button('Delete', () => remove(talk), 'danger'),
             );
-            lists.push(members(talk), writings(talk));
+            lists.push(members(talk, reload), writings(talk));
             const [who, what] = lists.map((list) => list.node);
             replace(
                 page.body,
