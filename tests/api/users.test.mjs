@@ -133,6 +133,15 @@ describe('GET /api/users/', () => {
         assert.deepEqual(names(await list(zoe, { role: 'guest', search: 'zoel' })), []);
     });
 
+    test('in each order, by page and by cursor', async () => {
+        for (const ordering of ['created_at', '-created_at', 'username', '-username']) {
+            const path = `/api/users/?page_size=2&ordering=${ordering}`;
+            const byPage = await walk(zoe, path);
+            assert.ok(byPage.length > 2);
+            assert.deepEqual(ids(await walk(zoe, `${path}&cursor=`)), ids(byPage), ordering);
+        }
+    });
+
     test('by page and by cursor', async () => {
         const all = ids((await list(zoe, { page_size: 100 })).results).sort();
         const byPage = ids(await walk(zoe, '/api/users/?page_size=2')).sort();

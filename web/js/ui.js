@@ -110,15 +110,25 @@ export function showProblems(form, problem, error = null) {
     first?.focus();
 }
 
-// A button that copies a text, and says that it has.
+// True if the text is there. The Clipboard API is there over TLS and on localhost only.
+export async function toClipboard(text) {
+    if (navigator.clipboard) {
+        return navigator.clipboard.writeText(text).then(
+            () => true,
+            () => false,
+        );
+    }
+    const area = h('textarea', { class: 'visually-hidden', 'aria-hidden': 'true' });
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    const isDone = document.execCommand('copy');
+    area.remove();
+    return isDone;
+}
+
+// A button that copies a text, and says that it has; if it may not, shows it, to be copied by hand.
 export function copyButton(text, label = 'Copy the address') {
-    const copy = async () => {
-        try {
-            await navigator.clipboard.writeText(text);
-            toast('Copied.');
-        } catch {
-            toast(text); // without TLS browsers do not let pages write there: to be copied by hand
-        }
-    };
+    const copy = async () => toast((await toClipboard(text)) ? 'Copied.' : text);
     return h('button', { type: 'button', class: 'small', onclick: copy }, icon('copy'), label);
 }

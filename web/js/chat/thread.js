@@ -110,6 +110,7 @@ export class Thread {
     }
 
     toEnd() {
+        if (this.#isNew) return; // it opens there
         this.#last = Infinity;
         this.#first = Math.max(this.#first, this.#conversation.last_seq - STEP);
         this.#isStuck = true;
