@@ -42,6 +42,7 @@ struct live_page {
     bool reset;         /* the cursor is worthless: one reset frame, then the end */
     bool ended;         /* the session of the pull does not live any more: the end (4401) */
     bool joinable;
+    struct position present;    /* of the database, when it was read */
     struct uuid *conversations; /* joinable: all that the user is in; malloc'd */
     size_t conversation_count;
 };

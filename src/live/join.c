@@ -273,6 +273,13 @@ static void go_live(struct live_client *client)
     client_touch(client);
 }
 
+/* Another node may have told the client of commits that this one has not come to: the page has to have
+ * them, or he who misses what he was told takes the database for one that has gone back. */
+static bool ring_lags(const struct live_client *client, const struct live_page *page)
+{
+    return !position_covers(&client->loop->position, &page->present);
+}
+
 /* The page holds everything up to its positions, and the memberships of that moment. */
 static void join(struct live_client *client, struct live_page *page, bool from_ring)
 {
@@ -281,7 +288,8 @@ static void join(struct live_client *client, struct live_page *page, bool from_r
     if (members.count > 0) {
         qsort(members.ids, members.count, sizeof(members.ids[0]), by_id);
     }
-    enum replay result = replay(client, &members);
+    enum replay result =
+        from_ring && ring_lags(client, page) ? REPLAY_LACKS : replay(client, &members);
     /* Also if it has to pull again: from now on events of its conversations get frames. */
     listen_set(client, members.ids, members.count);
     if (result == REPLAY_LACKS || !send_missed(client)) {

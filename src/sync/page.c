@@ -367,6 +367,7 @@ static enum err join_from_ring(struct round *r, const struct cursor *from)
         return e;
     }
     r->page->joinable = true;
+    r->page->present = r->present;
     r->page->next = *from;
     return e;
 }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 
+import { postgresProgram } from './engine.mjs';
 import { Cluster as MariaDb } from './mariadb.mjs';
 import { Cluster } from './postgres.mjs';
 import { Server, removeDir, runCli, tempDir } from './server.mjs';
@@ -60,12 +61,12 @@ class Database {
         this.cluster = cluster;
         this.name = name;
         this.url = `postgres://confab@/${name}?host=${cluster.folder}`;
-        must('createdb', ['-h', cluster.folder, '-U', 'confab', name]);
+        must(postgresProgram('createdb'), ['-h', cluster.folder, '-U', 'confab', name]);
     }
 
     sql(text) {
         const args = ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-h', this.cluster.folder, '-U', 'confab'];
-        return must('psql', [...args, this.name], `${text};\n`).trim();
+        return must(postgresProgram('psql'), [...args, this.name], `${text};\n`).trim();
     }
 
     tables() {

@@ -2,6 +2,7 @@
 // mariadb.mjs): making databases, and the words of the engine.
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
 import path from 'node:path';
 
 function must([program, ...args], input = '') {
@@ -9,15 +10,27 @@ function must([program, ...args], input = '') {
     if (end.status !== 0) throw new Error(`${program} ${args}: ${end.error ?? end.stderr}`);
 }
 
+const DEBIAN = '/usr/lib/postgresql';
+
+function findPrograms() {
+    if (!fs.existsSync(DEBIAN)) return '';
+    const versions = fs.readdirSync(DEBIAN).sort((a, b) => Number(b) - Number(a));
+    return path.join(DEBIAN, versions[0] ?? '', 'bin');
+}
+
+const PROGRAMS = findPrograms();
+
+// Where Debian has it: servers' programs are in nobody's path, and those in it are scripts that look for
+// these.
+export const postgresProgram = (name) => path.join(PROGRAMS, name);
+
+// Databases go with their cluster.
 export const postgresIn = (folder) => ({
     make(name) {
-        must(['createdb', '-h', folder, '-U', 'confab', name]);
-    },
-    drop(name) {
-        must(['dropdb', '-h', folder, '-U', 'confab', '--force', name]);
+        must([postgresProgram('createdb'), '-h', folder, '-U', 'confab', name]);
     },
     url: (name) => `postgres://confab@/${name}?host=${folder}`,
-    shell: (name) => ['psql', '-XAtq', '-h', folder, '-U', 'confab', name],
+    shell: (name) => [postgresProgram('psql'), '-XAtq', '-h', folder, '-U', 'confab', name],
     id: (id) => `'${id}'`,
     migrating: 'SELECT pg_advisory_lock(7165063301)', // what who migrates begins with
 });
@@ -40,9 +53,6 @@ export function mariadbIn(folder) {
                     `CREATE USER ${name}@localhost IDENTIFIED BY '${MARIADB_PASSWORD}';` +
                     `GRANT ALL ON ${name}.* TO ${name}@localhost;`,
             );
-        },
-        drop(name) {
-            must(root, `DROP DATABASE ${name}; DROP USER ${name}@localhost;`);
         },
         url(name) {
             const password = encodeURIComponent(MARIADB_PASSWORD);

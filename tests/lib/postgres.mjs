@@ -9,24 +9,14 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { postgresIn } from './engine.mjs';
+import { postgresIn, postgresProgram } from './engine.mjs';
 import { removeDir, run, tempDir } from './server.mjs';
-
-const DEBIAN = '/usr/lib/postgresql';
-
-// Where Debian has the programs that are in nobody's path.
-function findPrograms() {
-    if (!fs.existsSync(DEBIAN)) return '';
-    const versions = fs.readdirSync(DEBIAN).sort((a, b) => Number(b) - Number(a));
-    return path.join(DEBIAN, versions[0] ?? '', 'bin/');
-}
 
 export class Cluster {
     // `isSafe`: commits are flushed, as they are in production; what does not die needs it not.
     // `of`: what a replica follows.
     constructor({ isSafe = false, of = null } = {}) {
         this.of = of;
-        this.programs = findPrograms();
         this.folder = tempDir('confab-pg-');
         this.engine = postgresIn(this.folder);
         this.data = path.join(this.folder, 'data');
@@ -36,7 +26,7 @@ export class Cluster {
             "listen_addresses=''",
             `unix_socket_directories=${this.folder}`,
             'max_connections=300',
-            `fsync=${isSafe ? 'on' : 'off'}`,
+            ...(isSafe ? [] : ['fsync=off', 'full_page_writes=off', 'autovacuum=off']),
         ];
         this.fill();
     }
@@ -55,7 +45,7 @@ export class Cluster {
 
     line(program, ...args) {
         const user = this.isRoot ? ['runuser', '-u', 'postgres', '--'] : [];
-        return [...user, this.programs + program, ...args];
+        return [...user, postgresProgram(program), ...args];
     }
 
     run(...line) {
