@@ -20,6 +20,7 @@ import {
     assertNoSideways,
     openIn,
     refused,
+    setColours,
     useBrowser,
 } from '../lib/browser.mjs';
 import { PASSWORD, makeAdmin, makeConversation, register, say, sayMany } from '../lib/client.mjs';
@@ -69,9 +70,9 @@ describe('every page', () => {
                 await heading(page, name).waitFor();
                 await settled(page);
                 await assertNoSideways(page);
-                await page.emulateMedia({ colorScheme: 'light' });
+                await setColours(page, 'light');
                 await assertAccessible(page, `${hash} ${size}`);
-                await page.emulateMedia({ colorScheme: 'dark' }); // changes nothing but colours
+                await setColours(page, 'dark'); // changes nothing else
                 await assertAccessible(page, `${hash} ${size}, dark`, ['color-contrast']);
                 assert.equal(await page.title(), `${name} - Confab admin`);
             }

@@ -104,6 +104,12 @@ export async function signIn(context, { username, password }) {
     assert.equal(answer.status(), 200, await answer.text());
 }
 
+// 'light' or 'dark'. Even what takes no time to change colour does it in a frame.
+export async function setColours(page, colorScheme) {
+    await page.emulateMedia({ colorScheme });
+    await page.waitForFunction(() => document.getAnimations().length === 0);
+}
+
 // No issue that axe-core calls serious or critical. `only`: the rules to try, if not all.
 export async function assertAccessible(page, what = page.url(), only = undefined) {
     if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(AXE);
