@@ -42,7 +42,7 @@ before(async () => {
 after(() => server?.stop());
 
 const open = (t, hash, options = {}) =>
-    openAdmin(t, chromium, server, hash, { as: admin, ...options });
+    openAdmin(t, chromium, server, hash, { as: admin, isKept: !('as' in options), ...options });
 const search = (page) => page.getByRole('searchbox', { name: 'Search' });
 
 describe('every page', () => {

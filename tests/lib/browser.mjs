@@ -1,5 +1,6 @@
-// Pages in Debian's Chromium, without its window: that takes a third of the time. What a page complains of (console, errors that nobody caught, violations
-// of the content security policy, requests that fail) is collected, and fails the test that opened it.
+// Pages in Debian's Chromium, without its window: that takes a third of the time. What a page complains
+// of (console, errors that nobody caught, violations of the content security policy, requests that fail)
+// is collected, and fails the test that opened it.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
@@ -22,9 +23,10 @@ export const CUT =
 export const refused = (status) =>
     new RegExp(`the server responded with a status of ${status}|^${status} `);
 
-// One browser for the file. Returns an object whose `browser` is there from the first test on.
+// One browser for the file. Returns an object whose `browser` is there from the first test on; `kept`:
+// the contexts that tests share.
 export function useBrowser() {
-    const it = {};
+    const it = { kept: new Map() };
     before(async () => {
         const args = process.getuid() === 0 ? ['--no-sandbox'] : [];
         const executablePath = process.env.CHROMIUM ?? PROGRAMS.find(fs.existsSync);
@@ -34,20 +36,35 @@ export function useBrowser() {
     return it;
 }
 
-// A page in a context (cookies, storage) of its own, closed behind the test. Options: size ('desktop',
-// 'phone'), dark, allow (complaints that match one of these are expected), as (a user of
-// lib/client.mjs who is signed in).
-export async function openPage(t, { browser }, server, path, options = {}) {
-    const { size = 'desktop', dark = false, as: user = null } = options;
+async function makeContext({ browser }, server, { size, dark, user }) {
     const context = await browser.newContext({
         ...SIZES[size],
         baseURL: server.url,
         colorScheme: dark ? 'dark' : 'light',
         locale: 'en-GB',
-        reducedMotion: 'reduce', // nothing is judged halfway to its colour
     });
     context.setDefaultTimeout(WAIT_MS);
     if (user) await signIn(context, user);
+    return context;
+}
+
+// Each of a width and a user is made once: signing in and loading what never changes is half of the
+// time that a page takes.
+async function keptContext(it, server, options) {
+    const { size, dark, user } = options;
+    const key = [server.url, size, dark, user.id].join(' ');
+    if (!it.kept.has(key)) it.kept.set(key, await makeContext(it, server, options));
+    return it.kept.get(key);
+}
+
+// A page, closed behind the test. Options: size ('desktop', 'phone'), dark, allow (complaints that match
+// one of these are expected), as (a user of lib/client.mjs who is signed in), isKept (its cookies and
+// storage are those of other tests that say so of the same user; else it has its own).
+export async function openPage(t, it, server, path, options = {}) {
+    const { size = 'desktop', dark = false, as: user = null, isKept = false } = options;
+    const made = { size, dark, user };
+    if (isKept) return openIn(t, await keptContext(it, server, made), path, options);
+    const context = await makeContext(it, server, made);
     const page = await openIn(t, context, path, options);
     t.after(() => context.close());
     return page;
@@ -77,7 +94,10 @@ export async function openIn(t, context, path, { allow = [] } = {}) {
     page.on('response', (response) => {
         if (response.status() >= 400) complain(`${response.status()} ${response.url()}`);
     });
-    t.after(() => assertQuiet(page));
+    t.after(async () => {
+        assertQuiet(page);
+        await page.close();
+    });
     await page.goto(path);
     return page;
 }
@@ -104,7 +124,7 @@ export async function signIn(context, { username, password }) {
     assert.equal(answer.status(), 200, await answer.text());
 }
 
-// 'light' or 'dark'. Even what takes no time to change colour does it in a frame.
+// 'light' or 'dark', and nothing halfway between.
 export async function setColours(page, colorScheme) {
     await page.emulateMedia({ colorScheme });
     await page.waitForFunction(() => document.getAnimations().length === 0);
