@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the tests and adds up what passed and failed.
 
-    scripts/run-tests.py                  everything but `browser`, in the order below
+    scripts/run-tests.py                  everything, in the order below
     scripts/run-tests.py unit api         these stages alone
     scripts/run-tests.py browser          the pages, in Chromium
     scripts/run-tests.py --list
@@ -32,6 +32,7 @@ LOGS = BUILD / "test-logs"
 FUZZ_SECONDS = int(os.environ.get("FUZZ_SECONDS", "4"))
 WORKERS = 3  # files at a time: much of a test is waiting
 UNIT_WORKERS = 4
+BROWSERS = 2  # at a time: they compute more than they wait
 MINUTE = 60
 
 SANITIZER_ENV = {
@@ -257,7 +258,7 @@ def stage_live():
 def stage_browser():
     """tests/browser: the pages, in Chromium."""
     files = sorted((ROOT / "tests/browser").glob("*.test.mjs"))
-    return node_tests("browser", files, "gcc-asan")
+    return node_tests("browser", files, "gcc-asan", concurrency=BROWSERS)
 
 
 def on_server(label):
@@ -524,7 +525,7 @@ def main():
               % (", ".join(unknown), ", ".join(STAGES)), file=sys.stderr)
         return 2
     LOGS.mkdir(parents=True, exist_ok=True)
-    names = arguments or [name for name in STAGES if name != "browser"]
+    names = arguments or list(STAGES)
     try:
         begin(names)
         return run(names)
