@@ -30,14 +30,15 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get("CONFAB_BUILD_ROOT", ROOT / "build"))
 LOGS = BUILD / "test-logs"
 FUZZ_SECONDS = int(os.environ.get("FUZZ_SECONDS", "4"))
-WORKERS = 3  # files at a time: much of a test is waiting
+WORKERS = 4  # files of tests at a time: much of a test is waiting
 UNIT_WORKERS = 4
-BROWSERS = 2  # at a time: they compute more than they wait
 MINUTE = 60
+MEMORY = Path("/dev/shm")  # where tests keep their files, if there is room for them
+MEMORY_NEEDED = 4 << 30
 
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "abort_on_error=0:detect_leaks=1:detect_stack_use_after_return=1:"
-                    "strict_string_checks=1:quarantine_size_mb=32",
+                    "strict_string_checks=1:quarantine_size_mb=4",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
     "TSAN_OPTIONS": "halt_on_error=0:second_deadlock_stack=1:suppressions=%s"
                     % (ROOT / "tests/tsan.supp"),
@@ -205,37 +206,151 @@ def tap_counts(text):
                   count.get("skipped", 0) + count.get("todo", 0))
 
 
-def node_tests(label, files, variant, env=None, concurrency=WORKERS, within=()):
-    """Black-box tests with the server of a build. `within`: a script that runs the rest."""
-    result = build(variant)
-    if result.failed or not files:
-        return result if result.failed else Result()
-    tap, spec = LOGS / (label + ".tap"), LOGS / (label + ".spec")
+# Files of tests/api, tests/live, tests/browser, tests/crash are run one by one from one queue of all
+# stages, so that no stage waits for the slowest file of the one before it.
+SLOTS = ThreadPoolExecutor(WORKERS)
+QUEUED = {}
+
+
+def run_file(label, path, variant, env):
+    """One file of black-box tests with the server of a build."""
+    logs = LOGS / label
+    logs.mkdir(exist_ok=True)
+    name = path.name.removesuffix(".test.mjs")
+    tap, spec = logs / (name + ".tap"), logs / (name + ".spec")
+    tap.unlink(missing_ok=True)
     code, text = execute(
-        ["node", *within, "--test", "--test-concurrency=%d" % concurrency,
-         "--test-reporter=tap", "--test-reporter-destination=" + str(tap),
-         "--test-reporter=spec", "--test-reporter-destination=" + str(spec), *files],
-        15 * MINUTE, {"CONFAB_BIN": str(BUILD / variant / "src" / "confab"), **(env or {})},
-        log=label + ".out")
+        ["node", "--test-reporter=tap", "--test-reporter-destination=" + str(tap),
+         "--test-reporter=spec", "--test-reporter-destination=" + str(spec), path],
+        15 * MINUTE, {"CONFAB_BIN": str(BUILD / variant / "src" / "confab"), **env},
+        log="%s/%s.out" % (label, name))
     result = tap_counts(tap.read_text(encoding="utf-8")) if tap.exists() else Result()
-    if code != 0 and result.failed == 0:
+    if result.failed == 0 and (code != 0 or result.passed + result.skipped == 0):
         result.failed = 1
     if result.failed:
         report = spec.read_text(encoding="utf-8") if spec.exists() else ""
         _, found, failures = report.partition("failing tests:")
-        result.details = (failures if found else tail(report)) + tail(text)
+        result.details = "%s (%s)\n%s%s" % (path.name, label, failures if found else tail(report),
+                                            tail(text))
     return result
 
 
-def api_files():
-    return sorted((ROOT / "tests/api").glob("*.test.mjs"))
+def in_turn(label, files, variant, env):
+    """Files that load the machine themselves: one at a time."""
+    result = Result()
+    for path in files:
+        result.add(run_file(label, path, variant, env))
+    return result
+
+
+class Queued:
+    """The files of a stage in the queue."""
+
+    def __init__(self, label, files, variant="gcc-asan", env=None, within=None, alone=False):
+        self.variant = variant
+        self.within = within
+        self.env = env or {}
+        self.lock = threading.Lock()
+        self.holder = None
+        jobs = [files] if alone else [[path] for path in files]
+        self.futures = [SLOTS.submit(self.job, label, some) for some in jobs]
+
+    def job(self, label, files):
+        if build(self.variant).failed:
+            return Result()
+        with self.lock:
+            if self.within and self.holder is None:
+                self.hold()
+        return in_turn(label, files, self.variant, self.env)
+
+    def hold(self):
+        """Starts a database server (tests/lib/postgres.mjs) that lives as long as its input is open."""
+        name = "CONFAB_TEST_" + self.within.upper()
+        self.holder = subprocess.Popen(
+            ["node", "tests/lib/%s.mjs" % self.within, "sh", "-c", 'echo "$%s"; exec cat' % name],
+            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, text=True)
+        self.env[name] = self.holder.stdout.readline().strip()
+
+    def result(self):
+        built = build(self.variant)
+        if built.failed:
+            return built
+        total = Result()
+        for future in self.futures:
+            total.add(future.result())
+        self.release()
+        return total
+
+    def release(self):
+        if self.holder is not None and self.holder.poll() is None:
+            self.holder.stdin.close()
+            self.holder.wait(MINUTE)
+
+
+def files_of(folder):
+    return sorted((ROOT / "tests" / folder).glob("*.test.mjs"))
+
+
+def queue_api():
+    """tests/api. The contract check sees every answer of the run."""
+    record = tempfile.mkdtemp(prefix="confab-record-")
+    return Queued("api", files_of("api"), env={"CONFAB_RECORD": record})
+
+
+def queue_live():
+    """tests/live: real time over sockets, event streams and long polls."""
+    return Queued("live", files_of("live"))
+
+
+def queue_browser():
+    """tests/browser: the pages, in Chromium."""
+    return Queued("browser", files_of("browser"))
+
+
+def on_server(label):
+    """tests/api and tests/live on a database server. What brings databases of its own, as tests of
+    commands, settings and several nodes do, is left to the other stages. CONFAB_QUICK lets a test leave
+    out its long part."""
+    own = ("cli.test.mjs", "config.test.mjs", "move.test.mjs", "import_django.test.mjs",
+           "nodes.test.mjs", "proxies.test.mjs", "bus.test.mjs", "schema.test.mjs")
+    files = [path for path in files_of("api") + files_of("live") if path.name not in own]
+    return Queued(label, files, env={"CONFAB_QUICK": "1"}, within=label)
+
+
+def queue_crash():
+    """tests/crash: kill, restart, nothing lost, and the simulator's short form (its long one is
+    `make crash`)."""
+    return Queued("crash", files_of("crash"), alone=True)
+
+
+def queue_tsan():
+    """The black-box tests that are about concurrency, under the thread sanitizer."""
+    files = [path for path in files_of("api") + files_of("live")
+             if re.match("concurren|live|send|drain|nodes", path.name)]
+    return Queued("tsan", files, "tsan")
+
+
+# In this order: what takes longest as a whole first.
+QUEUES = {
+    "crash": queue_crash,
+    "api": queue_api,
+    "live": queue_live,
+    "browser": queue_browser,
+    "postgres": lambda: on_server("postgres"),
+    "mariadb": lambda: on_server("mariadb"),
+    "tsan": queue_tsan,
+}
+
+
+def stage_queued(name):
+    return QUEUED[name].result()
 
 
 def stage_api():
     """tests/api with the gcc build, then the contract check over every answer of the run."""
-    record = tempfile.mkdtemp(prefix="confab-record-")
+    result = QUEUED["api"].result()
+    record = QUEUED["api"].env["CONFAB_RECORD"]
     try:
-        result = node_tests("api", api_files(), "gcc-asan", {"CONFAB_RECORD": record})
         if not build("gcc-asan").failed:
             code, text = execute(
                 ["node", ROOT / "tests/lib/contract.mjs", record], 5 * MINUTE,
@@ -246,58 +361,11 @@ def stage_api():
         shutil.rmtree(record, ignore_errors=True)
 
 
-def live_files():
-    return sorted((ROOT / "tests/live").glob("*.test.mjs"))
-
-
-def stage_live():
-    """tests/live: real time over sockets, event streams and long polls."""
-    return node_tests("live", live_files(), "gcc-asan")
-
-
-def stage_browser():
-    """tests/browser: the pages, in Chromium."""
-    files = sorted((ROOT / "tests/browser").glob("*.test.mjs"))
-    return node_tests("browser", files, "gcc-asan", concurrency=BROWSERS)
-
-
-def on_server(label):
-    """tests/api and tests/live on a database server. What brings databases of its own, as tests of
-    commands, settings and several nodes do, is left to the other stages. CONFAB_QUICK lets a test leave
-    out its long part."""
-    own = ("cli.test.mjs", "config.test.mjs", "move.test.mjs", "import_django.test.mjs",
-           "nodes.test.mjs", "proxies.test.mjs", "bus.test.mjs", "schema.test.mjs")
-    files = [path for path in api_files() + live_files() if path.name not in own]
-    return node_tests(label, files, "gcc-asan", {"CONFAB_QUICK": "1"}, WORKERS,
-                      ["tests/lib/%s.mjs" % label, "node"])
-
-
-def stage_postgres():
-    """The same on PostgreSQL."""
-    return on_server("postgres")
-
-
-def stage_mariadb():
-    """The same on MariaDB."""
-    return on_server("mariadb")
-
-
-def stage_crash():
-    """tests/crash: kill, restart, nothing lost, and the simulator's short form (its long one is
-    `make crash`). One at a time: they load the machine themselves."""
-    files = sorted((ROOT / "tests/crash").glob("*.test.mjs"))
-    return node_tests("crash", files, "gcc-asan", concurrency=1)
-
-
 def stage_tsan():
-    """Thread sanitizer: the unit tests of what has threads, and the black-box tests that are about
-    concurrency."""
+    """Thread sanitizer: the unit tests of what has threads too."""
     suites = ("base", "crypto", "db", "http", "jobs", "live", "serve", "sync")
     result = unit("tsan", *("--suite=" + suite for suite in suites))
-    if result.failed == 0:
-        files = [path for path in api_files() + live_files()
-                 if re.match("concurren|live|send|drain|nodes", path.name)]
-        result.add(node_tests("tsan", files, "tsan"))
+    result.add(QUEUED["tsan"].result())
     return result
 
 
@@ -465,13 +533,13 @@ def stage_collections():
 STAGES = {
     "tree": (stage_tree, None),
     "unit": (lambda: unit("gcc-asan"), "gcc-asan"),
-    "release": (stage_release, "release"),
     "api": (stage_api, "gcc-asan"),
-    "live": (stage_live, "gcc-asan"),
-    "browser": (stage_browser, "gcc-asan"),
-    "postgres": (stage_postgres, "gcc-asan"),
-    "mariadb": (stage_mariadb, "gcc-asan"),
-    "crash": (stage_crash, "gcc-asan"),
+    "live": (lambda: stage_queued("live"), "gcc-asan"),
+    "browser": (lambda: stage_queued("browser"), "gcc-asan"),
+    "postgres": (lambda: stage_queued("postgres"), "gcc-asan"),
+    "mariadb": (lambda: stage_queued("mariadb"), "gcc-asan"),
+    "crash": (lambda: stage_queued("crash"), "gcc-asan"),
+    "release": (stage_release, "release"),
     "collections": (stage_collections, "gcc-asan"),
     "fuzz": (stage_fuzz, "fuzz"),
     "tsan": (stage_tsan, "tsan"),
@@ -486,6 +554,25 @@ def begin(names):
         BEGUN["fuzz"] = BACKGROUND.submit(fuzz)
 
 
+def enqueue(names):
+    """After the unit tests, which have the machine for themselves."""
+    for name, queue in QUEUES.items():
+        if name in names:
+            QUEUED[name] = queue()
+
+
+def in_memory():
+    """A folder for the files of tests that no disk slows down; None if there is none, or TMPDIR says
+    where they go. Database servers, which are other users, write there too."""
+    if "TMPDIR" in os.environ or not MEMORY.is_dir() or not os.access(MEMORY, os.W_OK) \
+            or shutil.disk_usage(MEMORY).free < MEMORY_NEEDED:
+        return None
+    folder = tempfile.mkdtemp(prefix="confab-", dir=MEMORY)
+    os.chmod(folder, 0o1777)
+    os.environ["TMPDIR"] = tempfile.tempdir = folder
+    return folder
+
+
 def on_signal(number, _frame):
     sys.exit(128 + number)
 
@@ -493,6 +580,8 @@ def on_signal(number, _frame):
 def run(names):
     total = Result()
     for name in names:
+        if name in QUEUES and not QUEUED:
+            enqueue(names)
         start = time.monotonic()
         result = STAGES[name][0]()
         if result.passed + result.failed == 0:
@@ -525,6 +614,7 @@ def main():
               % (", ".join(unknown), ", ".join(STAGES)), file=sys.stderr)
         return 2
     LOGS.mkdir(parents=True, exist_ok=True)
+    folder = in_memory()
     names = arguments or list(STAGES)
     try:
         begin(names)
@@ -533,8 +623,13 @@ def main():
         ENDED.set()
         BUILDER.shutdown(wait=False, cancel_futures=True)
         BACKGROUND.shutdown(wait=False, cancel_futures=True)
+        SLOTS.shutdown(wait=False, cancel_futures=True)
         for process in list(RUNNING):
             os.killpg(process.pid, signal.SIGKILL)
+        for queued in QUEUED.values():
+            queued.release()
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

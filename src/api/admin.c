@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "chat/account.h"
-#include "chat/admin.h"
+#include "chat/audit.h"
 #include "serve/app.h"
 #include "store/change.h"
 
@@ -19,7 +19,7 @@ static enum err count_rows(struct req *r, struct pager *p, const struct admin_li
 static enum err write_page(struct req *r, struct pager *p, const struct admin_list *list, void *of,
                            size_t fetched)
 {
-    const struct list_key none = {0, {{0}}};
+    static const struct list_key none;
     enum err e = ERR_OK;
     size_t n = pager_rows(p, fetched);
     p->truncated = of != NULL && list->truncated != NULL && list->truncated(of);
@@ -48,7 +48,7 @@ enum err api_admin_page(struct req *r, const struct admin_list *list, char lette
         e = write_page(r, &p, list, of, n);
     }
     if (e == ERR_OK && list->action != NULL) {
-        chat_admin_note(&r->call, list->action, (struct uuid){{0}});
+        chat_audit_note(&r->call, list->action, (struct uuid){{0}});
     }
     return e;
 }
@@ -82,8 +82,8 @@ static enum err write_row(struct export *x, size_t i)
     return ERR_OK;
 }
 
-/* One page from the window on, which moves behind it; *more: there is another. */
-static enum err export_page(struct export *x, struct window *window, bool *more)
+/* One page from the window on, which moves behind it, its key kept in `own`; *more: there is another. */
+static enum err export_page(struct export *x, struct arena *own, struct window *window, bool *more)
 {
     const struct conf *conf = x->r->app->conf;
     size_t n = 0;
@@ -101,6 +101,7 @@ static enum err export_page(struct export *x, struct window *window, bool *more)
     *more = e == ERR_OK && !x->truncated && n == (size_t)window->limit;
     if (*more) {
         window->after = x->list->key(x->of, n - 1);
+        window->after.text = arena_copy(own, window->after.text);
     }
     return e;
 }
@@ -119,7 +120,7 @@ static enum err export_rows(struct export *x, bool descending)
     arena_init(&page);
     r->arena = r->call.arena = &page;
     while (more && e == ERR_OK) {
-        e = export_page(x, &window, &more);
+        e = export_page(x, own, &window, &more);
         arena_reset(&page);
     }
     r->arena = r->call.arena = own;
@@ -167,7 +168,7 @@ static enum err export_list(struct req *r, const struct admin_list *list, bool d
     x.truncated = x.truncated || (of != NULL && list->truncated != NULL && list->truncated(of));
     http_add_header(r->x, "X-Export-Truncated", x.truncated ? "true" : "false");
     if (list->action != NULL) {
-        chat_admin_note(&r->call, list->action, (struct uuid){{0}});
+        chat_audit_note(&r->call, list->action, (struct uuid){{0}});
     }
     return ERR_OK;
 }
@@ -182,30 +183,6 @@ enum err api_admin_list(struct req *r, const struct admin_list *list, char lette
 }
 
 /* ------- filters ------- */
-
-struct db_val api_time_filter(const struct req *r, const char *name)
-{
-    const struct value *v = req_filter(r, name);
-    return value_is_set(v) ? V_TIME(v->n) : V_NULL;
-}
-
-struct db_val api_bool_filter(const struct req *r, const char *name)
-{
-    const struct value *v = req_filter(r, name);
-    return value_is_set(v) ? V_BOOL(v->n != 0) : V_NULL;
-}
-
-struct db_val api_uuid_filter(const struct req *r, const char *name)
-{
-    const struct value *v = req_filter(r, name);
-    return value_is_set(v) ? V_UUID(v->id) : V_NULL;
-}
-
-struct db_val api_text_filter(const struct req *r, const char *name)
-{
-    const struct value *v = req_filter(r, name);
-    return value_is_set(v) ? V_TEXT(v->text) : V_NULL;
-}
 
 enum err api_user_filter(struct req *r, const char *name, struct db_val *out, bool *nobody)
 {

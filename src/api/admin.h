@@ -3,6 +3,7 @@
 #pragma once
 
 #include "api/csv.h"
+#include "api/filters.h"
 #include "serve/page.h"
 #include "serve/route.h"
 
@@ -29,6 +30,12 @@ struct admin_list {
         .help = "The whole list as a file, at most EXPORT_ROWS rows."                              \
     }
 
+#define ADMIN_LIST_ROUTE(fields, list, shape)                                                      \
+    {                                                                                              \
+        .method = "GET", .access = ACCESS_ADMIN, .db = ROUTE_READ, .query = FIELDS(fields),        \
+        .handle = (list), .out = &(shape), .status = 200                                           \
+    }
+
 /* Answers with the page, or with the file. `letter` and `descending` as pager_init() has them. */
 enum err api_admin_list(struct req *r, const struct admin_list *list, char letter, bool descending,
                         void *of) CHECKED;
@@ -36,11 +43,6 @@ enum err api_admin_list(struct req *r, const struct admin_list *list, char lette
 enum err api_admin_page(struct req *r, const struct admin_list *list, char letter, bool descending,
                         void *of) CHECKED;
 
-/* Filters of the query as the store wants them; V_NULL where nothing was sent. */
-struct db_val api_time_filter(const struct req *r, const char *name);
-struct db_val api_bool_filter(const struct req *r, const char *name);
-struct db_val api_uuid_filter(const struct req *r, const char *name);
-struct db_val api_text_filter(const struct req *r, const char *name);
 /* The user that a FIELD_USER names; *nobody: there is no such user. */
 enum err api_user_filter(struct req *r, const char *name, struct db_val *out, bool *nobody) CHECKED;
 
@@ -71,3 +73,9 @@ enum err api_bulk_ids(struct req *r);
 enum err api_bulk_run(struct req *r, bulk_action *action) CHECKED;
 
 extern const struct shape shape_bulk;
+
+#define ADMIN_BULK_ROUTE(fields, find, act)                                                        \
+    {                                                                                              \
+        .method = "POST", .access = ACCESS_ADMIN, .db = ROUTE_WRITE, .input = FIELDS(fields),      \
+        .object = (find), .handle = (act), .out = &shape_bulk, .status = 200                       \
+    }

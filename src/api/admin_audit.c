@@ -49,7 +49,7 @@ static enum err read_entries(struct req *r, void *of, const struct window *windo
 static struct list_key key_of(const void *of, size_t i)
 {
     const struct audit_entry *entry = &((const struct entries *)of)->rows[i];
-    return (struct list_key){entry->at, entry->id};
+    return (struct list_key){.n = entry->at, .id = entry->id};
 }
 
 static enum err write_entry(struct req *r, void *of, size_t i)
@@ -93,7 +93,7 @@ static enum err list_entries(struct req *r)
         .write_csv = write_csv,
     };
     struct entries entries = {
-        .filter = {.action = api_text_filter(r, "action"),
+        .filter = {.action = V_TEXT(api_text_filter(r, "action")),
                    .object = api_uuid_filter(r, "object"),
                    .from = api_time_filter(r, "after"),
                    .to = api_time_filter(r, "before")},
@@ -107,11 +107,5 @@ const struct resource api_admin_audit_resource = {
     .name = "Admin Audit Log",
     .description = "What admins did with their power over others, newest first.",
     .paths = {"admin/audit/"},
-    .methods = {{.method = "GET",
-                 .access = ACCESS_ADMIN,
-                 .db = ROUTE_READ,
-                 .query = FIELDS(list_query),
-                 .handle = list_entries,
-                 .out = &shape_audit_page,
-                 .status = 200}},
+    .methods = {ADMIN_LIST_ROUTE(list_query, list_entries, shape_audit_page)},
 };

@@ -4,7 +4,6 @@
 #include "api/admin_user.h"
 #include "api/conversations.h"
 #include "api/json_conversation.h"
-#include "chat/admin.h"
 #include "chat/conversation.h"
 
 enum { PEOPLE_LISTED = 5 };
@@ -58,13 +57,6 @@ static void write_fields(struct req *r, const struct conversation *c)
     json_field_i64(o, "last_seq", c->last_seq);
 }
 
-static enum err read_members(struct req *r, struct uuid id, int64_t most, struct member **rows,
-                             size_t *n)
-{
-    const struct window window = {.after = window_start(false), .limit = most};
-    return store_member_list(r->call.db, r->arena, id, &window, rows, n);
-}
-
 /* ------- list ------- */
 
 static const struct field list_query[] = {
@@ -114,19 +106,18 @@ static enum err read_conversations(struct req *r, void *of, const struct window 
 static struct list_key key_of(const void *of, size_t i)
 {
     const struct conversations *list = of;
-    const struct conversation *c = &list->rows[i].conversation;
-    return (struct list_key){list->order == CONVERSATION_BY_UPDATED ? c->updated_at : c->created_at,
-                             c->id};
+    return store_conversation_key(&list->rows[i], list->order);
 }
 
 static enum err write_listed(struct req *r, void *of, size_t i)
 {
     const struct conversation *c = &((const struct conversations *)of)->rows[i].conversation;
+    const struct window first = {.after = window_start(false), .limit = PEOPLE_LISTED};
     struct member *people = NULL;
     size_t n = 0;
     json_open_object(&r->out);
     write_fields(r, c);
-    enum err e = read_members(r, c->id, PEOPLE_LISTED, &people, &n);
+    enum err e = store_member_list(r->call.db, r->arena, c->id, &first, &people, &n);
     json_field_open_array(&r->out, "people");
     for (size_t p = 0; p < n && e == ERR_OK; p++) {
         api_write_person(r, people[p].user.id, people[p].user.username);
@@ -150,31 +141,12 @@ static void write_csv(struct csv *csv, const void *of, size_t i)
     api_csv_int(csv, c->message_count);
 }
 
-/* The first field that is known; DRF passes the others over. */
-static void read_ordering(const struct req *r, enum conversation_order *order, bool *descending)
-{
-    struct str rest = req_filter(r, "ordering")->text;
-    *order = CONVERSATION_BY_UPDATED;
-    *descending = true;
-    while (rest.p != NULL) {
-        struct str word = str_trim(str_cut(&rest, ','));
-        bool down = str_starts(word, STR("-"));
-        struct str name = down ? (struct str){word.p + 1, word.n - 1} : word;
-        bool by_created = str_eq(name, STR("created_at"));
-        if (by_created || str_eq(name, STR("updated_at"))) {
-            *order = by_created ? CONVERSATION_BY_CREATED : CONVERSATION_BY_UPDATED;
-            *descending = down;
-            return;
-        }
-    }
-}
-
 /* One user's are gone through by his memberships, as he would see them. */
 static enum err read_filter(struct req *r, struct conversation_filter *filter, bool *nobody)
 {
     const struct conversation_search search = {
         .all = true,
-        .words = value_is_set(req_filter(r, "search")) ? req_filter(r, "search")->text : STR_NULL,
+        .words = api_text_filter(r, "search"),
     };
     struct db_val participant;
     *filter = (struct conversation_filter){
@@ -207,10 +179,11 @@ static enum err list_conversations(struct req *r)
         .write_csv = write_csv,
     };
     struct conversations conversations;
-    bool descending;
+    bool descending = true;
     bool nobody = false;
-    read_ordering(r, &conversations.order, &descending);
-    char letter = conversations.order == CONVERSATION_BY_UPDATED ? 'u' : 'c';
+    conversations.order = (enum conversation_order)pager_ordering(
+        r, api_conversation_orderings, CONVERSATION_ORDERINGS, &descending);
+    char letter = api_conversation_orderings[conversations.order].letter;
     enum err e = read_filter(r, &conversations.filter, &nobody);
     return e == ERR_OK
                ? api_admin_list(r, &list, letter, descending, nobody ? NULL : &conversations)
@@ -222,17 +195,10 @@ static enum err list_conversations(struct req *r)
 static enum err show_conversation(struct req *r)
 {
     const struct conversation *c = &api_conversation(r)->conversation;
-    struct member *people = NULL;
-    size_t n = 0;
-    enum err e = read_members(r, c->id, CONVERSATION_PARTICIPANTS_SHOWN, &people, &n);
     json_open_object(&r->out);
     write_fields(r, c);
     json_field_raw(&r->out, "metadata", c->metadata);
-    json_field_open_array(&r->out, "participants");
-    for (size_t i = 0; i < n; i++) {
-        api_write_member(r, &people[i]);
-    }
-    json_close_array(&r->out);
+    enum err e = api_write_members(r, c);
     json_close_object(&r->out);
     return e;
 }
@@ -271,13 +237,7 @@ const struct resource api_admin_conversation_list_resource = {
     .name = "Admin Conversation List",
     .description = "Everybody's conversations, newest activity first.",
     .paths = {"admin/conversations/"},
-    .methods = {{.method = "GET",
-                 .access = ACCESS_ADMIN,
-                 .db = ROUTE_READ,
-                 .query = FIELDS(list_query),
-                 .handle = list_conversations,
-                 .out = &shape_listed_page,
-                 .status = 200}},
+    .methods = {ADMIN_LIST_ROUTE(list_query, list_conversations, shape_listed_page)},
 };
 
 const struct resource api_admin_conversation_resource = {
@@ -298,12 +258,5 @@ const struct resource api_admin_conversation_bulk_resource = {
     .description = "The same to many conversations at once.",
     .paths = {"admin/conversations/bulk/"},
     .within = WITHIN_MANY,
-    .methods = {{.method = "POST",
-                 .access = ACCESS_ADMIN,
-                 .db = ROUTE_WRITE,
-                 .input = FIELDS(bulk_input),
-                 .object = api_bulk_ids,
-                 .handle = act_on_all,
-                 .out = &shape_bulk,
-                 .status = 200}},
+    .methods = {ADMIN_BULK_ROUTE(bulk_input, api_bulk_ids, act_on_all)},
 };

@@ -60,7 +60,7 @@ static enum err read_jobs(struct req *r, void *of, const struct window *window, 
 static struct list_key key_of(const void *of, size_t i)
 {
     const struct job *job = &((const struct jobs_listed *)of)->rows[i];
-    return (struct list_key){job->requested_at, job->id};
+    return (struct list_key){.n = job->requested_at, .id = job->id};
 }
 
 static enum err write_job(struct req *r, void *of, size_t i)
@@ -100,13 +100,7 @@ const struct resource api_admin_job_list_resource = {
     .name = "Admin Job List",
     .description = "Background work that is not done yet: what was deleted is erased in pieces.",
     .paths = {"admin/jobs/"},
-    .methods = {{.method = "GET",
-                 .access = ACCESS_ADMIN,
-                 .db = ROUTE_READ,
-                 .query = FIELDS(list_query),
-                 .handle = list_jobs,
-                 .out = &shape_job_page,
-                 .status = 200}},
+    .methods = {ADMIN_LIST_ROUTE(list_query, list_jobs, shape_job_page)},
 };
 
 const struct resource api_admin_job_retry_resource = {

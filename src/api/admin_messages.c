@@ -1,9 +1,9 @@
 /* admin/messages/: everybody's, and deleting many at once. */
 #include "api/admin.h"
 #include "api/json_message.h"
-#include "chat/admin.h"
+#include "api/messages.h"
+#include "chat/audit.h"
 #include "chat/history.h"
-#include "chat/message.h"
 
 static const struct field list_query[] = {
     PAGE_FIELDS,
@@ -17,10 +17,7 @@ static const struct field list_query[] = {
      .aliases = "sender_id,user",
      .type = FIELD_USER,
      .help = "Who sent it: id, username or e-mail."},
-    {.name = "conversation",
-     .aliases = "conversation_id",
-     .type = FIELD_UUID,
-     .help = "In this conversation."},
+    CONVERSATION_FIELD,
     {.name = "sent_after", .type = FIELD_TIME, .help = "Sent then or later."},
     {.name = "sent_before", .type = FIELD_TIME, .help = "Sent then or earlier."},
     {.name = "deleted", .type = FIELD_BOOL, .help = "1: tombstones too."},
@@ -51,9 +48,7 @@ static enum err read_messages(struct req *r, void *of, const struct window *wind
 static struct list_key key_of(const void *of, size_t i)
 {
     const struct messages *list = of;
-    const struct message *m = &list->rows[i];
-    return list->filter.conversation != NULL ? (struct list_key){.n = m->seq}
-                                             : (struct list_key){m->sent_at, m->id};
+    return store_message_key(&list->rows[i], list->filter.conversation != NULL);
 }
 
 static enum err write_message(struct req *r, void *of, size_t i)
@@ -81,18 +76,6 @@ static bool is_truncated(const void *of)
     return ((const struct messages *)of)->plan.truncated;
 }
 
-static bool is_descending(const struct req *r)
-{
-    struct str rest = req_filter(r, "ordering")->text;
-    while (rest.p != NULL) {
-        struct str name = str_trim(str_cut(&rest, ','));
-        if (str_eq(name, STR("sent_at")) || str_eq(name, STR("-sent_at"))) {
-            return name.p[0] == '-';
-        }
-    }
-    return true;
-}
-
 /* Where it is not known there is nothing. */
 static enum err set_conversation(struct req *r, struct messages *list)
 {
@@ -108,13 +91,11 @@ static enum err set_conversation(struct req *r, struct messages *list)
 
 static enum err read_filter(struct req *r, struct messages *list)
 {
-    const struct message_search search = {
-        .words = value_is_set(req_filter(r, "search")) ? req_filter(r, "search")->text : STR_NULL,
-    };
+    const struct message_search search = {.words = api_text_filter(r, "search")};
     bool nobody = false;
     list->filter = (struct message_filter){
         .all = true,
-        .deleted = value_is_set(req_filter(r, "deleted")) && req_filter(r, "deleted")->n != 0,
+        .deleted = api_flag_filter(r, "deleted"),
         .sent_from = api_time_filter(r, "sent_after"),
         .sent_to = api_time_filter(r, "sent_before"),
     };
@@ -146,10 +127,10 @@ static enum err list_messages(struct req *r)
     enum err e = read_filter(r, messages);
     bool inside = messages->filter.conversation != NULL;
     if (e == ERR_OK) {
-        e = api_admin_list(r, &list, inside ? 'q' : 't', is_descending(r), messages);
+        e = api_admin_list(r, &list, inside ? 'q' : 't', api_messages_descend(r, true), messages);
     }
     if (e == ERR_OK) {
-        chat_admin_note(&r->call, "message.list_all", req_filter(r, "conversation")->id);
+        chat_audit_note(&r->call, "message.list_all", req_filter(r, "conversation")->id);
     }
     return e;
 }
@@ -178,13 +159,7 @@ const struct resource api_admin_message_list_resource = {
     .name = "Admin Message List",
     .description = "Everybody's messages, newest first.",
     .paths = {"admin/messages/"},
-    .methods = {{.method = "GET",
-                 .access = ACCESS_ADMIN,
-                 .db = ROUTE_READ,
-                 .query = FIELDS(list_query),
-                 .handle = list_messages,
-                 .out = &shape_message_page,
-                 .status = 200}},
+    .methods = {ADMIN_LIST_ROUTE(list_query, list_messages, shape_message_page)},
 };
 
 const struct resource api_admin_message_bulk_resource = {
@@ -192,12 +167,5 @@ const struct resource api_admin_message_bulk_resource = {
     .description = "Deletes many messages at once.",
     .paths = {"admin/messages/bulk/"},
     .within = WITHIN_MANY,
-    .methods = {{.method = "POST",
-                 .access = ACCESS_ADMIN,
-                 .db = ROUTE_WRITE,
-                 .input = FIELDS(bulk_input),
-                 .object = api_bulk_ids,
-                 .handle = delete_all,
-                 .out = &shape_bulk,
-                 .status = 200}},
+    .methods = {ADMIN_BULK_ROUTE(bulk_input, api_bulk_ids, delete_all)},
 };

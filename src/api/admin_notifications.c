@@ -1,8 +1,9 @@
 /* admin/notifications/: what one user has not read. Nobody stores notifications: they follow from his
  * read positions, so that there is no list of everybody's. */
+#include "api/admin.h"
 #include "api/notifications.h"
-#include "chat/admin.h"
-#include "serve/page.h"
+#include "chat/account.h"
+#include "chat/audit.h"
 
 static const struct field list_query[] = {
     PAGE_FIELDS,
@@ -10,10 +11,7 @@ static const struct field list_query[] = {
      .type = FIELD_USER,
      .required = true,
      .help = "Whose, by id, username or e-mail."},
-    {.name = "conversation",
-     .aliases = "conversation_id",
-     .type = FIELD_UUID,
-     .help = "In this conversation."},
+    CONVERSATION_FIELD,
 };
 
 static enum err list_notifications(struct req *r)
@@ -35,7 +33,7 @@ static enum err list_notifications(struct req *r)
         e = api_answer_notifications(r, unread, count);
     }
     if (e == ERR_OK && found) {
-        chat_admin_note(c, "notification.list", user.id);
+        chat_audit_note(c, "notification.list", user.id);
     }
     return e;
 }
@@ -44,11 +42,5 @@ const struct resource api_admin_notification_list_resource = {
     .name = "Admin Notification List",
     .description = "What one user has not read in conversations that he has not muted.",
     .paths = {"admin/notifications/"},
-    .methods = {{.method = "GET",
-                 .access = ACCESS_ADMIN,
-                 .db = ROUTE_READ,
-                 .query = FIELDS(list_query),
-                 .handle = list_notifications,
-                 .out = &shape_notification_page,
-                 .status = 200}},
+    .methods = {ADMIN_LIST_ROUTE(list_query, list_notifications, shape_notification_page)},
 };

@@ -3,6 +3,7 @@
 #include "api/admin_user.h"
 #include "api/users.h"
 #include "chat/admin.h"
+#include "chat/audit.h"
 #include "store/session.h"
 
 static const struct shape_field session_fields[] = {
@@ -25,7 +26,7 @@ static const struct shape shape_session_page = {
 static const struct field list_query[] = {
     PAGE_FIELDS,
     {.name = "user", .type = FIELD_USER, .help = "Whose: id, username or e-mail."},
-    {.name = "kind", .type = FIELD_CHOICE, .choices = "jwt,token,browser"},
+    {.name = "kind", .type = FIELD_CHOICE, .choices = SESSION_KIND_CHOICES},
 };
 
 static const struct field user_query[] = {PAGE_FIELDS};
@@ -55,7 +56,7 @@ static enum err read_sessions(struct req *r, void *of, const struct window *wind
 static struct list_key key_of(const void *of, size_t i)
 {
     const struct session *session = &((const struct sessions *)of)->rows[i].session;
-    return (struct list_key){session->created_at, session->id};
+    return (struct list_key){.n = session->created_at, .id = session->id};
 }
 
 static enum err write_session(struct req *r, void *of, size_t i)
@@ -88,7 +89,7 @@ static enum err write_session(struct req *r, void *of, size_t i)
 static enum err list_all(struct req *r)
 {
     static const struct admin_list list = SESSION_LIST("session.list_all");
-    struct sessions sessions = {.filter.kind = api_text_filter(r, "kind")};
+    struct sessions sessions = {.filter.kind = V_TEXT(api_text_filter(r, "kind"))};
     bool nobody = false;
     enum err e = api_user_filter(r, "user", &sessions.filter.user, &nobody);
     return e == ERR_OK ? api_admin_page(r, &list, 's', true, nobody ? NULL : &sessions) : e;
@@ -100,7 +101,7 @@ static enum err list_of_user(struct req *r)
     const struct user *user = r->object;
     struct sessions sessions = {.filter.user = V_UUID(user->id)};
     enum err e = api_admin_page(r, &list, 's', true, &sessions);
-    chat_admin_note(&r->call, "session.list", user->id);
+    chat_audit_note(&r->call, "session.list", user->id);
     return e;
 }
 
@@ -142,13 +143,7 @@ const struct resource api_admin_session_list_resource = {
     .name = "Admin Session List",
     .description = "Everybody's devices and Tokens, newest first.",
     .paths = {"admin/sessions/"},
-    .methods = {{.method = "GET",
-                 .access = ACCESS_ADMIN,
-                 .db = ROUTE_READ,
-                 .query = FIELDS(list_query),
-                 .handle = list_all,
-                 .out = &shape_session_page,
-                 .status = 200}},
+    .methods = {ADMIN_LIST_ROUTE(list_query, list_all, shape_session_page)},
 };
 
 const struct resource api_admin_session_resource = {

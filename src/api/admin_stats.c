@@ -196,7 +196,6 @@ static enum err show_stats(struct req *r)
     struct app *app = r->app;
     struct census census;
     int64_t now_us = clock_now_us();
-    int64_t up_us = now_us - app->metrics.started_us;
     enum err e = store_census(r->call.db, &census);
     if (e != ERR_OK) {
         return e;
@@ -206,7 +205,7 @@ static enum err show_stats(struct req *r)
     json_field_uuid(o, "node_id", app->node_id);
     json_field_time(o, "now", now_us);
     json_field_time(o, "started_at", app->metrics.started_us);
-    json_field_i64(o, "uptime_s", up_us > 0 ? up_us / US_PER_SECOND : 0); /* a clock set back */
+    json_field_i64(o, "uptime_s", api_up_us(app, now_us) / US_PER_SECOND);
     write_users(o, &census);
     json_field_i64(o, "conversations", census.conversations);
     json_field_i64(o, "messages", census.messages);

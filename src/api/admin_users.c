@@ -2,11 +2,10 @@
  * is in admin_user.c. */
 #include "api/admin.h"
 #include "api/admin_user.h"
+#include "api/json_user.h"
 #include "api/registration.h"
 #include "api/users.h"
 #include "chat/admin.h"
-#include "chat/email.h"
-#include "chat/name.h"
 #include "crypto/password.h"
 
 /* ------- list ------- */
@@ -20,7 +19,7 @@ static const struct field list_query[] = {
      .help = "Beginnings of words of names and addresses; all must be there."},
     {.name = "username", .type = FIELD_TEXT, .scans = true, .help = "Part of the username."},
     {.name = "email", .type = FIELD_TEXT, .help = "The whole address."},
-    {.name = "role", .type = FIELD_CHOICE, .choices = "guest,host,admin"},
+    {.name = "role", .type = FIELD_CHOICE, .choices = ROLE_CHOICES},
     {.name = "is_active", .type = FIELD_BOOL, .help = "May he log in?"},
     {.name = "created_after", .type = FIELD_TIME, .scans = true, .help = "Made then or later."},
     {.name = "created_before", .type = FIELD_TIME, .scans = true, .help = "Made then or earlier."},
@@ -41,37 +40,8 @@ struct users {
     struct user_filter filter;
     enum user_order order;
     struct user *rows;
+    struct arena *arena; /* of the rows */
 };
-
-static const struct {
-    const char *name;
-    char letter; /* in cursors */
-} orders[] = {
-    [USERS_BY_CREATED] = {"created_at", 'c'},
-    [USERS_BY_USERNAME] = {"username", 'u'},
-    [USERS_BY_EMAIL] = {"email", 'e'},
-    [USERS_BY_SEEN] = {"last_seen", 'l'},
-};
-
-/* What is unknown in it is passed over, as DRF does. */
-static void read_ordering(const struct req *r, enum user_order *order, bool *descending)
-{
-    struct str rest = req_filter(r, "ordering")->text;
-    *order = USERS_BY_CREATED;
-    *descending = true;
-    while (rest.p != NULL) {
-        struct str word = str_trim(str_cut(&rest, ','));
-        bool down = str_starts(word, STR("-"));
-        struct str name = down ? (struct str){word.p + 1, word.n - 1} : word;
-        for (size_t i = 0; i < COUNT_OF(orders); i++) {
-            if (str_eq(name, str_of(orders[i].name))) {
-                *order = (enum user_order)i;
-                *descending = down;
-                return;
-            }
-        }
-    }
-}
 
 static enum err count_users(struct req *r, void *of, int64_t *count, bool *capped)
 {
@@ -84,6 +54,7 @@ static enum err count_users(struct req *r, void *of, int64_t *count, bool *cappe
 static enum err read_users(struct req *r, void *of, const struct window *window, size_t *n)
 {
     struct users *users = of;
+    users->arena = r->arena;
     return store_user_list(r->call.db, r->arena, &users->filter, users->order, window, &users->rows,
                            n);
 }
@@ -91,7 +62,7 @@ static enum err read_users(struct req *r, void *of, const struct window *window,
 static struct list_key key_of(const void *of, size_t i)
 {
     const struct users *users = of;
-    return store_user_key(&users->rows[i], users->order);
+    return store_user_key(users->arena, &users->rows[i], users->order);
 }
 
 static enum err write_user(struct req *r, void *of, size_t i)
@@ -130,9 +101,10 @@ static enum err list_users(struct req *r)
         .write_csv = write_csv,
     };
     struct users users;
-    bool descending;
+    bool descending = true;
     bool nobody = false;
-    read_ordering(r, &users.order, &descending);
+    users.order =
+        (enum user_order)pager_ordering(r, api_user_orderings, USER_ORDERINGS, &descending);
     enum err e = api_read_user_filter(r, &users.filter, &nobody);
     if (e != ERR_OK) {
         return e;
@@ -142,25 +114,15 @@ static enum err list_users(struct req *r)
     users.filter.created_to = api_time_filter(r, "created_before");
     users.filter.seen_from = api_time_filter(r, "last_seen_after");
     users.filter.seen_to = api_time_filter(r, "last_seen_before");
-    return api_admin_list(r, &list, orders[users.order].letter, descending, nobody ? NULL : &users);
+    return api_admin_list(r, &list, api_user_orderings[users.order].letter, descending,
+                          nobody ? NULL : &users);
 }
 
 /* ------- making one ------- */
 
 static const struct field create_input[] = {
-    {.name = "email", .type = FIELD_EMAIL, .required = true, .max = EMAIL_LENGTH_MAX},
-    {.name = "username",
-     .type = FIELD_TEXT,
-     .blank = true,
-     .max = USERNAME_LENGTH_MAX,
-     .help = "Letters, digits and ./+/-/_; without it, made of the e-mail address."},
-    {.name = "first_name", .type = FIELD_TEXT, .blank = true, .max = NAME_LENGTH_MAX},
-    {.name = "last_name", .type = FIELD_TEXT, .blank = true, .max = NAME_LENGTH_MAX},
-    {.name = "phone_number", .type = FIELD_TEXT, .blank = true, .max = PHONE_LENGTH_MAX},
-    {.name = "role",
-     .type = FIELD_CHOICE,
-     .choices = "guest,host,admin",
-     .help = "Default: guest."},
+    ACCOUNT_FIELDS,
+    {.name = "role", .type = FIELD_CHOICE, .choices = ROLE_CHOICES, .help = "Default: guest."},
     {.name = "password",
      .type = FIELD_SECRET,
      .nullable = true,
@@ -169,26 +131,10 @@ static const struct field create_input[] = {
      .help = "Without it nobody can log in until one is set."},
 };
 
-static struct account_draft draft_of(const struct req *r)
-{
-    struct account_draft draft = {
-        .username = req_input(r, "username")->text,
-        .email = req_input(r, "email")->text,
-        .first_name = req_input(r, "first_name")->text,
-        .last_name = req_input(r, "last_name")->text,
-        .phone_number = req_input(r, "phone_number")->text,
-        .password = req_input(r, "password")->text,
-    };
-    if (!role_from(req_input(r, "role")->text, &draft.role)) {
-        draft.role = ROLE_GUEST;
-    }
-    return draft;
-}
-
 /* Beside a body that is bad already, so that all problems are told at once. */
 static enum err check_draft(struct req *r)
 {
-    const struct account_draft draft = draft_of(r);
+    const struct account_draft draft = api_account_draft(r);
     bool checked = r->slow_result != NULL || r->body_error != ERR_OK;
     return checked ? ERR_OK : chat_account_check(&r->call, &draft);
 }
@@ -208,7 +154,7 @@ static enum err hash_password(struct req *r)
 
 static enum err create_user(struct req *r)
 {
-    const struct account_draft draft = draft_of(r);
+    const struct account_draft draft = api_account_draft(r);
     const struct str *hash = r->slow_result;
     struct user user;
     if (draft.password.n > 0 && hash->p == NULL) { /* it was bad; if it no longer is, once more */
@@ -236,13 +182,7 @@ const struct resource api_admin_user_list_resource = {
     .description = "All accounts, newest first. POST makes one, of any role.",
     .paths = {"admin/users/"},
     .within = WITHIN_MANY,
-    .methods = {{.method = "GET",
-                 .access = ACCESS_ADMIN,
-                 .db = ROUTE_READ,
-                 .query = FIELDS(list_query),
-                 .handle = list_users,
-                 .out = &shape_admin_user_page,
-                 .status = 200},
+    .methods = {ADMIN_LIST_ROUTE(list_query, list_users, shape_admin_user_page),
                 {.method = "POST",
                  .access = ACCESS_ADMIN,
                  .db = ROUTE_WRITE,
@@ -259,7 +199,7 @@ const struct resource api_admin_user_list_resource = {
 
 static const struct field bulk_input[] = {
     BULK_FIELDS("activate,deactivate,set_role,end_sessions,erase"),
-    {.name = "role", .type = FIELD_CHOICE, .choices = "guest,host,admin", .help = "For set_role."},
+    {.name = "role", .type = FIELD_CHOICE, .choices = ROLE_CHOICES, .help = "For set_role."},
 };
 
 static enum err read_bulk(struct req *r)
@@ -317,12 +257,5 @@ const struct resource api_admin_user_bulk_resource = {
     .description = "The same to many accounts at once; the caller's own is skipped.",
     .paths = {"admin/users/bulk/"},
     .within = WITHIN_MANY,
-    .methods = {{.method = "POST",
-                 .access = ACCESS_ADMIN,
-                 .db = ROUTE_WRITE,
-                 .input = FIELDS(bulk_input),
-                 .object = read_bulk,
-                 .handle = act_on_all,
-                 .out = &shape_bulk,
-                 .status = 200}},
+    .methods = {ADMIN_BULK_ROUTE(bulk_input, read_bulk, act_on_all)},
 };

@@ -2,8 +2,8 @@
  * participants.c, its messages in messages.c. */
 #include "api/conversations.h"
 
+#include "api/filters.h"
 #include "api/json_conversation.h"
-#include "serve/page.h"
 
 enum { TITLE_LENGTH_MAX = 255, METADATA_BYTES_MAX = 4096, BODY_LENGTH_MAX = 10000 };
 
@@ -169,65 +169,24 @@ enum err api_answer_conversation(struct req *r)
 
 /* ------- list ------- */
 
-struct ordering {
-    const char *name; /* without '-' */
-    enum conversation_order order;
-    char letter; /* in cursors */
+const struct ordering api_conversation_orderings[CONVERSATION_ORDERINGS] = {
+    [CONVERSATION_BY_UPDATED] = {"updated_at", 'u'},
+    [CONVERSATION_BY_CREATED] = {"created_at", 'c'},
 };
-
-static const struct ordering orderings[] = {
-    {"updated_at", CONVERSATION_BY_UPDATED, 'u'}, /* the usual one */
-    {"created_at", CONVERSATION_BY_CREATED, 'c'},
-};
-
-/* The first field that is known; DRF passes the others over. */
-static const struct ordering *read_ordering(struct str text, bool *descending)
-{
-    while (text.p != NULL) {
-        struct str name = str_trim(str_cut(&text, ','));
-        *descending = str_starts(name, STR("-"));
-        name.p += *descending;
-        name.n -= *descending;
-        for (size_t i = 0; i < COUNT_OF(orderings); i++) {
-            if (str_eq(name, str_of(orderings[i].name))) {
-                return &orderings[i];
-            }
-        }
-    }
-    *descending = true;
-    return &orderings[0];
-}
-
-static struct db_val time_filter(struct req *r, const char *name)
-{
-    const struct value *v = req_filter(r, name);
-    return value_is_set(v) ? V_TIME(v->n) : V_NULL;
-}
-
-static struct str text_filter(struct req *r, const char *name)
-{
-    return text_or(req_filter(r, name), STR_NULL);
-}
-
-static bool wants_all(const struct req *r)
-{
-    const struct value *v = req_filter(r, "all");
-    return value_is_set(v) && v->n != 0 && call_is_admin(&r->call);
-}
 
 static enum err read_filter(struct req *r, struct conversation_filter *filter)
 {
-    const struct value *unread = req_filter(r, "unread");
     struct conversation_search search = {
-        .all = wants_all(r),
-        .participants = {text_filter(r, "participant"), text_filter(r, "participant_email")},
-        .username = text_filter(r, "participant_username"),
-        .words = text_filter(r, "search"),
+        .all = api_flag_filter(r, "all") && call_is_admin(&r->call),
+        .participants = {api_text_filter(r, "participant"),
+                         api_text_filter(r, "participant_email")},
+        .username = api_text_filter(r, "participant_username"),
+        .words = api_text_filter(r, "search"),
     };
     *filter = (struct conversation_filter){
-        .unread = value_is_set(unread) ? V_BOOL(unread->n != 0) : V_NULL,
-        .created_from = time_filter(r, "created_after"),
-        .created_to = time_filter(r, "created_before"),
+        .unread = api_bool_filter(r, "unread"),
+        .created_from = api_time_filter(r, "created_after"),
+        .created_to = api_time_filter(r, "created_before"),
     };
     return chat_conversation_filter(&r->call, &search, filter);
 }
@@ -243,20 +202,13 @@ static enum err count_rows(struct req *r, const struct conversation_filter *filt
     return e == ERR_OK ? pager_set_count(p, count, capped) : e;
 }
 
-static struct list_key key_of(const struct conversation_view *view, enum conversation_order order)
-{
-    const struct conversation *c = &view->conversation;
-    return (struct list_key){order == CONVERSATION_BY_UPDATED ? c->updated_at : c->created_at,
-                             c->id};
-}
-
 static enum err write_page(struct pager *p, const struct conversation_view *rows, size_t n,
                            enum conversation_order order, int64_t messages)
 {
     static const struct list_key none;
     enum err e = ERR_OK;
-    pager_open(p, n > 0 ? key_of(&rows[pager_index(p, n, 0)], order) : none,
-               n > 0 ? key_of(&rows[pager_index(p, n, n - 1)], order) : none);
+    pager_open(p, n > 0 ? store_conversation_key(&rows[pager_index(p, n, 0)], order) : none,
+               n > 0 ? store_conversation_key(&rows[pager_index(p, n, n - 1)], order) : none);
     for (size_t i = 0; i < n && e == ERR_OK; i++) {
         e = api_write_conversation(p->r, &rows[pager_index(p, n, i)], messages);
         if (e == ERR_OK && p->r->x->out.n > PAGE_BYTES_MAX) {
@@ -275,21 +227,21 @@ static enum err list_conversations(struct req *r)
     size_t n = 0;
     int64_t messages = 0;
     bool descending = true;
-    const struct ordering *ordering = read_ordering(text_filter(r, "ordering"), &descending);
+    enum conversation_order order = (enum conversation_order)pager_ordering(
+        r, api_conversation_orderings, CONVERSATION_ORDERINGS, &descending);
 
     enum err e = read_messages_shown(r, CONVERSATION_MESSAGES_LISTED, &messages);
     if (e == ERR_OK) {
         e = read_filter(r, &filter);
     }
     if (e == ERR_OK) {
-        e = pager_init(&p, r, ordering->letter, descending);
+        e = pager_init(&p, r, api_conversation_orderings[order].letter, descending);
     }
     if (e == ERR_OK) {
         e = count_rows(r, &filter, &p);
     }
     if (e == ERR_OK) {
-        e = store_conversation_list(r->call.db, r->arena, &filter, ordering->order, &p.window,
-                                    &rows, &n);
+        e = store_conversation_list(r->call.db, r->arena, &filter, order, &p.window, &rows, &n);
     }
     if (e != ERR_OK) {
         return e;
@@ -298,7 +250,7 @@ static enum err list_conversations(struct req *r)
         chat_conversation_note_all(&r->call);
     }
     n = pager_rows(&p, n);
-    return write_page(&p, rows, n, ordering->order, messages);
+    return write_page(&p, rows, n, order, messages);
 }
 
 /* ------- create ------- */

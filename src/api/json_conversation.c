@@ -32,7 +32,7 @@ void api_write_member(struct req *r, const struct member *member)
     json_close_object(o);
 }
 
-static enum err write_members(struct req *r, const struct conversation *conversation)
+enum err api_write_members(struct req *r, const struct conversation *conversation)
 {
     int64_t count = conversation->participant_count;
     struct window window = {
@@ -153,7 +153,7 @@ enum err api_write_conversation(struct req *r, const struct conversation_view *v
     json_field_str(o, "title", c->title);
     json_field_raw(o, "metadata", c->metadata);
     json_field_bool(o, "closed", c->closed_at != 0);
-    enum err e = write_members(r, c);
+    enum err e = api_write_members(r, c);
     if (e != ERR_OK) {
         return e;
     }

@@ -16,6 +16,8 @@ enum {
 enum err api_write_conversation(struct req *r, const struct conversation_view *view,
                                 int64_t message_limit) CHECKED;
 void api_write_member(struct req *r, const struct member *member);
+/* "participants": the first hundred, into an open object. */
+enum err api_write_members(struct req *r, const struct conversation *conversation) CHECKED;
 /* The caller's own membership. */
 void api_write_membership(struct req *r, const struct conversation_view *view);
 

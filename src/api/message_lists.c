@@ -1,5 +1,6 @@
 /* Lists of messages: all that the caller may see (messages/), a conversation's, and those that have
  * a name of their own; history and answers of a message. */
+#include "api/filters.h"
 #include "api/json_message.h"
 #include "api/messages.h"
 #include "chat/history.h"
@@ -15,11 +16,6 @@ enum { LISTED_WITHOUT_PAGES = 100, LINK_BYTES_MAX = 64 * 1024 };
     {                                                                                              \
         .name = "sender", .aliases = other_names, .type = FIELD_USER,                              \
         .help = "Who sent it: id, username or, where it may be seen, e-mail."                      \
-    }
-#define CONVERSATION_FIELD                                                                         \
-    {                                                                                              \
-        .name = "conversation", .aliases = "conversation_id", .type = FIELD_UUID,                  \
-        .help = "In this conversation."                                                            \
     }
 #define FILTER_FIELDS                                                                              \
     PAGE_FIELDS,                                                                                   \
@@ -79,24 +75,6 @@ static const struct field page_query[] = {PAGE_FIELDS};
 
 /* ------- from the query to a filter ------- */
 
-static struct str text_filter(struct req *r, const char *name)
-{
-    const struct value *v = req_filter(r, name);
-    return value_is_set(v) ? v->text : STR_NULL;
-}
-
-static bool flag_filter(struct req *r, const char *name)
-{
-    const struct value *v = req_filter(r, name);
-    return value_is_set(v) && v->n != 0;
-}
-
-static struct uuid id_filter(struct req *r, const char *name)
-{
-    const struct value *v = req_filter(r, name);
-    return value_is_set(v) ? v->id : (struct uuid){{0}};
-}
-
 static void not_before(struct message_filter *filter, int64_t us)
 {
     if (filter->sent_from.type == DB_NULL || filter->sent_from.i < us) {
@@ -113,15 +91,9 @@ static void not_after(struct message_filter *filter, int64_t us)
 
 static void read_times(struct req *r, struct message_filter *filter)
 {
-    const struct value *from = req_filter(r, "sent_after");
-    const struct value *to = req_filter(r, "sent_before");
     const struct value *date = req_filter(r, "sent_date");
-    if (value_is_set(from)) {
-        not_before(filter, from->n);
-    }
-    if (value_is_set(to)) {
-        not_after(filter, to->n);
-    }
+    filter->sent_from = api_time_filter(r, "sent_after");
+    filter->sent_to = api_time_filter(r, "sent_before");
     if (value_is_set(date)) {
         int64_t into_day = date->n % US_PER_DAY;
         int64_t midnight = date->n - into_day - (into_day < 0 ? US_PER_DAY : 0);
@@ -133,36 +105,27 @@ static void read_times(struct req *r, struct message_filter *filter)
 /* Adds what the query asks for to what is in the filter already. */
 static enum err read_filter(struct req *r, struct message_filter *filter)
 {
-    const struct value *is_read = req_filter(r, "is_read");
     bool is_flat = filter->conversation == NULL;
     struct message_search search = {
-        .conversation_id = is_flat ? id_filter(r, "conversation") : (struct uuid){{0}},
-        .sender = text_filter(r, "sender"),
-        .sender_name = text_filter(r, "sender_username"),
-        .participant = text_filter(r, "participant"),
-        .text = text_filter(r, "message_body"),
-        .words = text_filter(r, "search"),
+        .conversation_id = is_flat ? req_filter(r, "conversation")->id : (struct uuid){{0}},
+        .sender = api_text_filter(r, "sender"),
+        .sender_name = api_text_filter(r, "sender_username"),
+        .participant = api_text_filter(r, "participant"),
+        .text = api_text_filter(r, "message_body"),
+        .words = api_text_filter(r, "search"),
     };
-    filter->deleted = flag_filter(r, "deleted");
-    filter->is_read = value_is_set(is_read) ? V_BOOL(is_read->n != 0) : V_NULL;
+    filter->deleted = api_flag_filter(r, "deleted");
+    filter->is_read = api_bool_filter(r, "is_read");
     read_times(r, filter);
     return chat_history_filter(&r->call, &search, filter);
 }
 
-/* The first field that is known counts, as in DRF. */
-static bool is_descending(struct req *r, bool usual)
+bool api_messages_descend(const struct req *r, bool usual)
 {
-    struct str rest = text_filter(r, "ordering");
-    while (rest.p != NULL) {
-        struct str name = str_trim(str_cut(&rest, ','));
-        if (str_eq(name, STR("sent_at"))) {
-            return false;
-        }
-        if (str_eq(name, STR("-sent_at"))) {
-            return true;
-        }
-    }
-    return usual;
+    static const struct ordering by_time[] = {{.name = "sent_at"}};
+    bool descending = usual;
+    (void)pager_ordering(r, by_time, COUNT_OF(by_time), &descending);
+    return descending;
 }
 
 /* ------- pages ------- */
@@ -172,19 +135,13 @@ static enum err set_count(struct pager *p, int64_t count, bool is_exact)
     return pager_set_count(p, count, !is_exact && count > PAGER_COUNT_MAX);
 }
 
-static struct list_key key_of(const struct message *message, bool by_seq)
-{
-    return by_seq ? (struct list_key){.n = message->seq}
-                  : (struct list_key){message->sent_at, message->id};
-}
-
 static void write_page(struct pager *p, const struct message *rows, size_t fetched, bool by_seq)
 {
     static const struct list_key none;
     struct message_writer w = {.r = p->r};
     size_t n = pager_rows(p, fetched);
-    pager_open(p, n > 0 ? key_of(&rows[pager_index(p, n, 0)], by_seq) : none,
-               n > 0 ? key_of(&rows[pager_index(p, n, n - 1)], by_seq) : none);
+    pager_open(p, n > 0 ? store_message_key(&rows[pager_index(p, n, 0)], by_seq) : none,
+               n > 0 ? store_message_key(&rows[pager_index(p, n, n - 1)], by_seq) : none);
     for (size_t i = 0; i < n; i++) {
         api_write_listed_message(&w, &rows[pager_index(p, n, i)]);
     }
@@ -208,7 +165,7 @@ static enum err answer_list(struct req *r, const struct message_filter *filter, 
     struct message *rows = NULL;
     size_t n = 0;
     bool by_seq = filter->conversation != NULL;
-    enum err e = pager_init(&p, r, by_seq ? 'q' : 't', is_descending(r, usual_order));
+    enum err e = pager_init(&p, r, by_seq ? 'q' : 't', api_messages_descend(r, usual_order));
     if (e == ERR_OK) {
         e = store_message_plan(r->call.db, filter, &plan);
     }
@@ -454,13 +411,13 @@ static void foresee_nested(struct req *r, struct uuid reader_id)
     struct pager p;
     struct uuid id = r->path_ids[0].id;
     store_conversation_foresee_view(r->call.db, id, reader_id);
-    bool is_known =
-        is_plain_list(r) && pager_init(&p, r, 'q', is_descending(r, false)) == ERR_OK && !p.last;
+    bool is_known = is_plain_list(r) &&
+                    pager_init(&p, r, 'q', api_messages_descend(r, false)) == ERR_OK && !p.last;
     if (is_known && pager_needs_count(&p)) { /* without the count only the first page is known */
         is_known = pager_set_count(&p, 1, false) == ERR_OK;
     }
     if (is_known) {
-        store_message_foresee_list(r->call.db, id, flag_filter(r, "deleted"), &p.window);
+        store_message_foresee_list(r->call.db, id, api_flag_filter(r, "deleted"), &p.window);
     }
 }
 

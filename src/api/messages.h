@@ -20,6 +20,9 @@ enum err api_message_target(struct req *r);
 enum err api_send_message(struct req *r);
 void api_foresee_send(struct req *r, struct uuid sender_id);
 
+/* Which way a list of messages goes: as the query's `ordering` says, else as usual. */
+bool api_messages_descend(const struct req *r, bool usual);
+
 /* The object of routes below messages/{id}/ and conversations/{id}/messages/{id}/; r->object is
  * the struct message_view. */
 enum err api_message_to_read(struct req *r);

@@ -196,11 +196,16 @@ int64_t api_cpu_us(void)
            usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
 }
 
+int64_t api_up_us(const struct app *app, int64_t now_us)
+{
+    int64_t up_us = now_us - app->metrics.started_us;
+    return up_us > 0 ? up_us : 0; /* somebody may have set the clock back */
+}
+
 static void add_process(struct buf *out, const struct app *app)
 {
-    int64_t up_us = clock_now_us() - app->metrics.started_us;
     add_seconds(out, "confab_uptime_seconds", "gauge", "Since the server was started.",
-                up_us > 0 ? up_us : 0); /* somebody may have set the clock back */
+                api_up_us(app, clock_now_us()));
     add_seconds(out, "process_start_time_seconds", "gauge", "When it was started.",
                 app->metrics.started_us);
     add_seconds(out, "process_cpu_seconds_total", "counter", "Processor time.", api_cpu_us());

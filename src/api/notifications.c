@@ -2,16 +2,14 @@
  * the id of a notification is that of its message, and it is gone once it is read. */
 #include "api/notifications.h"
 
+#include "api/filters.h"
 #include "api/json_message.h"
 #include "chat/notification.h"
 #include "serve/page.h"
 
 static const struct field list_query[] = {
     PAGE_FIELDS,
-    {.name = "conversation",
-     .aliases = "conversation_id",
-     .type = FIELD_UUID,
-     .help = "In this conversation."},
+    CONVERSATION_FIELD,
 };
 
 static const struct field read_all_input[] = {
@@ -169,7 +167,7 @@ static void choose_sources(struct req *r, const struct unread **rows, size_t *co
 
 static struct list_key key_of(const struct notification *row)
 {
-    return (struct list_key){row->message->sent_at, row->message->id};
+    return (struct list_key){.n = row->message->sent_at, .id = row->message->id};
 }
 
 static void write_rows(struct pager *p, const struct notification *rows, size_t fetched)

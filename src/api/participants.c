@@ -25,7 +25,7 @@ static const struct field list_query[] = {PAGE_FIELDS};
 
 static struct list_key key_of(const struct member *member)
 {
-    return (struct list_key){member->participant.joined_at, member->participant.user_id};
+    return (struct list_key){.n = member->participant.joined_at, .id = member->participant.user_id};
 }
 
 static enum err list_participants(struct req *r)

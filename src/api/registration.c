@@ -2,21 +2,10 @@
 
 #include "api/auth.h"
 #include "api/json_user.h"
-#include "chat/account.h"
-#include "chat/email.h"
-#include "chat/name.h"
 #include "crypto/password.h"
 
 const struct field api_registration_input[REGISTRATION_FIELDS] = {
-    {.name = "email", .type = FIELD_EMAIL, .required = true, .max = EMAIL_LENGTH_MAX},
-    {.name = "username",
-     .type = FIELD_TEXT,
-     .blank = true,
-     .max = USERNAME_LENGTH_MAX,
-     .help = "Letters, digits and ./+/-/_; without it, made of the e-mail address."},
-    {.name = "first_name", .type = FIELD_TEXT, .blank = true, .max = NAME_LENGTH_MAX},
-    {.name = "last_name", .type = FIELD_TEXT, .blank = true, .max = NAME_LENGTH_MAX},
-    {.name = "phone_number", .type = FIELD_TEXT, .blank = true, .max = PHONE_LENGTH_MAX},
+    ACCOUNT_FIELDS,
     {.name = "role", .type = FIELD_CHOICE, .blank = true, .choices = ROLE_CHOICES},
     {.name = "password", .type = FIELD_SECRET, .required = true, .max = PASSWORD_LENGTH_MAX},
     {.name = "password_confirm",
@@ -25,6 +14,22 @@ const struct field api_registration_input[REGISTRATION_FIELDS] = {
      .blank = true,
      .help = "If it is sent, it must be the same."},
 };
+
+struct account_draft api_account_draft(const struct req *r)
+{
+    struct account_draft draft = {
+        .username = req_input(r, "username")->text,
+        .email = req_input(r, "email")->text,
+        .first_name = req_input(r, "first_name")->text,
+        .last_name = req_input(r, "last_name")->text,
+        .phone_number = req_input(r, "phone_number")->text,
+        .password = req_input(r, "password")->text,
+    };
+    if (!role_from(req_input(r, "role")->text, &draft.role)) {
+        draft.role = ROLE_GUEST;
+    }
+    return draft;
+}
 
 static const struct shape_field registration_fields[] = {
     SHAPE_USER_FIELDS,
@@ -57,25 +62,9 @@ static void check_confirmation(struct req *r)
     }
 }
 
-static struct account_draft draft_of(const struct req *r)
-{
-    struct account_draft draft = {
-        .username = req_input(r, "username")->text,
-        .email = req_input(r, "email")->text,
-        .first_name = req_input(r, "first_name")->text,
-        .last_name = req_input(r, "last_name")->text,
-        .phone_number = req_input(r, "phone_number")->text,
-        .password = req_input(r, "password")->text,
-    };
-    if (!role_from(req_input(r, "role")->text, &draft.role)) {
-        draft.role = ROLE_GUEST;
-    }
-    return draft;
-}
-
 static enum err check(struct req *r)
 {
-    const struct account_draft draft = draft_of(r);
+    const struct account_draft draft = api_account_draft(r);
     check_role(r);
     check_confirmation(r);
     return chat_account_check(&r->call, &draft);
@@ -102,7 +91,7 @@ enum err api_registration_slow(struct req *r)
 
 enum err api_register(struct req *r)
 {
-    const struct account_draft draft = draft_of(r);
+    const struct account_draft draft = api_account_draft(r);
     const struct str *hash = r->slow_result;
     struct token_pair pair;
     struct user user;

@@ -7,7 +7,7 @@
 static const struct shape_field session_fields[] = {
     {.name = "id", .type = SHAPE_UUID},
     {.name = "session_id", .type = SHAPE_UUID},
-    {.name = "kind", .type = SHAPE_STRING, .choices = "jwt,token,browser"},
+    {.name = "kind", .type = SHAPE_STRING, .choices = SESSION_KIND_CHOICES},
     {.name = "created_at", .type = SHAPE_TIME},
     {.name = "last_used", .type = SHAPE_TIME},
     {.name = "user_agent", .type = SHAPE_STRING},
@@ -36,12 +36,12 @@ static void write_session(struct req *r, const struct session *session)
 
 static struct list_key key_of(const struct session *session)
 {
-    return (struct list_key){session->created_at, session->id};
+    return (struct list_key){.n = session->created_at, .id = session->id};
 }
 
 static void write_page(struct req *r, struct pager *p, const struct session *rows, size_t fetched)
 {
-    const struct list_key none = {0, {{0}}};
+    static const struct list_key none;
     size_t n = pager_rows(p, fetched);
     pager_open(p, n > 0 ? key_of(&rows[pager_index(p, n, 0)]) : none,
                n > 0 ? key_of(&rows[pager_index(p, n, n - 1)]) : none);

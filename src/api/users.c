@@ -2,14 +2,13 @@
 #include "api/users.h"
 
 #include "api/auth.h"
+#include "api/filters.h"
 #include "api/json_user.h"
 #include "api/registration.h"
 #include "base/utf8.h"
 #include "chat/account.h"
-#include "chat/email.h"
 #include "chat/login.h"
 #include "chat/name.h"
-#include "serve/page.h"
 #include "store/change.h"
 
 /* --- the list ------------------------------------------------------------------------------ */
@@ -28,36 +27,20 @@ static const struct field list_query[] = {
     PAGE_FIELDS,
 };
 
-/* The order that is asked for; what is unknown in it is passed over, as DRF does. */
-static void read_ordering(const struct req *r, enum user_order *order, bool *descending)
-{
-    struct str rest = req_filter(r, "ordering")->text;
-    *order = USERS_BY_CREATED;
-    *descending = false;
-    while (rest.p != NULL) {
-        struct str word = str_trim(str_cut(&rest, ','));
-        bool down = str_starts(word, STR("-"));
-        struct str name = down ? (struct str){word.p + 1, word.n - 1} : word;
-        bool by_name = str_eq(name, STR("username"));
-        if (by_name || str_eq(name, STR("created_at"))) {
-            *order = by_name ? USERS_BY_USERNAME : USERS_BY_CREATED;
-            *descending = down;
-            return;
-        }
-    }
-}
+const struct ordering api_user_orderings[USER_ORDERINGS] = {
+    [USERS_BY_CREATED] = {"created_at", 'c'},
+    [USERS_BY_USERNAME] = {"username", 'u'},
+    [USERS_BY_EMAIL] = {"email", 'e'},
+    [USERS_BY_SEEN] = {"last_seen", 'l'},
+};
 
 enum err api_read_user_filter(struct req *r, struct user_filter *filter, bool *nobody)
 {
     const struct value *search = req_filter(r, "search");
     const struct value *username = req_filter(r, "username");
     const struct value *email = req_filter(r, "email");
-    const struct value *role = req_filter(r, "role");
-    *filter = (struct user_filter){0};
+    *filter = (struct user_filter){.role = api_text_filter(r, "role")};
     *nobody = false;
-    if (value_is_set(role)) {
-        filter->role = role->text;
-    }
     if (value_is_set(username)) {
         filter->username = utf8_fold(r->arena, username->text);
     }
@@ -90,17 +73,13 @@ static enum err count_users(struct req *r, struct pager *p, const struct user_fi
     return e == ERR_OK ? pager_set_count(p, count, capped) : e;
 }
 
-static struct list_key key_of(const struct user *user)
+static void write_page(struct req *r, struct pager *p, const struct user *rows, size_t fetched,
+                       enum user_order order)
 {
-    return (struct list_key){user->created_at, user->id};
-}
-
-static void write_page(struct req *r, struct pager *p, const struct user *rows, size_t fetched)
-{
-    const struct list_key none = {0, {{0}}};
+    static const struct list_key none;
     size_t n = pager_rows(p, fetched);
-    pager_open(p, n > 0 ? key_of(&rows[pager_index(p, n, 0)]) : none,
-               n > 0 ? key_of(&rows[pager_index(p, n, n - 1)]) : none);
+    pager_open(p, n > 0 ? store_user_key(r->arena, &rows[pager_index(p, n, 0)], order) : none,
+               n > 0 ? store_user_key(r->arena, &rows[pager_index(p, n, n - 1)], order) : none);
     for (size_t i = 0; i < n; i++) {
         api_write_user(r, &rows[pager_index(p, n, i)]);
     }
@@ -111,13 +90,13 @@ static enum err list_users(struct req *r)
 {
     struct user_filter filter;
     struct pager p;
-    enum user_order order;
-    bool descending;
+    bool descending = false;
     bool nobody;
     struct user *rows = NULL;
     size_t n = 0;
-    read_ordering(r, &order, &descending);
-    enum err e = pager_init(&p, r, order == USERS_BY_USERNAME ? 'u' : 'c', descending);
+    enum user_order order =
+        (enum user_order)pager_ordering(r, api_user_orderings, USER_ORDERINGS_OPEN, &descending);
+    enum err e = pager_init(&p, r, api_user_orderings[order].letter, descending);
     if (e == ERR_OK) {
         e = api_read_user_filter(r, &filter, &nobody);
     }
@@ -128,7 +107,7 @@ static enum err list_users(struct req *r)
         e = store_user_list(r->call.db, r->arena, &filter, order, &p.window, &rows, &n);
     }
     if (e == ERR_OK) {
-        write_page(r, &p, rows, n);
+        write_page(r, &p, rows, n, order);
     }
     return e;
 }
@@ -156,11 +135,9 @@ const struct resource api_user_search_resource = {
 /* --- one user ------------------------------------------------------------------------------ */
 
 const struct field api_user_save_input[USER_SAVE_FIELDS] = {
-    {.name = "email", .type = FIELD_EMAIL, .required = true, .max = EMAIL_LENGTH_MAX},
+    EMAIL_FIELD,
     {.name = "username", .type = FIELD_TEXT, .max = USERNAME_LENGTH_MAX},
-    {.name = "first_name", .type = FIELD_TEXT, .blank = true, .max = NAME_LENGTH_MAX},
-    {.name = "last_name", .type = FIELD_TEXT, .blank = true, .max = NAME_LENGTH_MAX},
-    {.name = "phone_number", .type = FIELD_TEXT, .blank = true, .max = PHONE_LENGTH_MAX},
+    PERSON_FIELDS,
     {.name = "metadata", .type = FIELD_OBJECT, .max = USER_METADATA_BYTES_MAX},
     {.name = "role",
      .type = FIELD_CHOICE,

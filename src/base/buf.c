@@ -23,6 +23,13 @@ void buf_reset(struct buf *b)
     b->failed = false;
 }
 
+struct str buf_end(struct buf *b, struct arena *a)
+{
+    struct str copy = arena_copy(a, buf_view(b));
+    buf_fini(b);
+    return copy;
+}
+
 char *buf_take(struct buf *b, size_t *n)
 {
     char *p = b->p;

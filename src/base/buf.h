@@ -4,6 +4,8 @@
 
 #include "base/str.h"
 
+struct arena;
+
 struct buf {
     char *p;
     size_t n;
@@ -21,6 +23,8 @@ static inline struct str buf_view(const struct buf *b)
 {
     return (struct str){b->p != NULL ? b->p : "", b->n};
 }
+/* A copy of the text in the arena; the buf's own memory is freed. */
+struct str buf_end(struct buf *b, struct arena *a);
 /* Ownership moves to the caller, who frees with free(); the buf is empty afterwards. */
 char *buf_take(struct buf *b, size_t *n);
 

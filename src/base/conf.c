@@ -10,6 +10,7 @@
 #include "base/conf_env.h"
 #include "base/conf_private.h"
 #include "base/log.h"
+#include "base/web_origin.h"
 
 enum { ENV_FILE_MAX = 1024 * 1024, PROXY_DEPTH_MAX = 8, QUOTED_MAX = 80 };
 
@@ -354,10 +355,22 @@ static const char *without_end_slashes(struct arena *a, const char *text, size_t
     return arena_copy(a, s).p;
 }
 
+/* What browsers say of it is compared with it: scheme, host and port are in their normal form. */
+static const char *normal_url(struct arena *a, const char *text)
+{
+    struct web_origin origin;
+    struct str path;
+    if (!web_origin_parse(str_of(text), &origin, &path)) {
+        return "";
+    }
+    struct str start = web_origin_format(a, &origin);
+    return arena_printf(a, "%.*s%.*s", STR_ARG(start), STR_ARG(path)).p;
+}
+
 /* What follows from several settings. */
 static void derive(struct conf *conf, struct arena *a)
 {
-    conf->public_url = without_end_slashes(a, conf->public_url, 0);
+    conf->public_url = without_end_slashes(a, normal_url(a, conf->public_url), 0);
     conf->data_dir = without_end_slashes(a, conf->data_dir, 1); /* "/" stays */
     if (conf->database_url[0] == '\0' && conf->mysql_database[0] != '\0') {
         conf->database_url = conf_mysql_url(a, conf).p;

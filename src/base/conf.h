@@ -25,7 +25,7 @@ struct conf {
     /* where it listens, what it is called */
     const char *host;
     int64_t port;                     /* 0: any free port */
-    const char *public_url;           /* no slash at the end; "": from the request */
+    const char *public_url;           /* normal form, no slash at the end; "": from the request */
     const char *allowed_hosts;        /* list */
     const char *trusted_proxies;      /* list of addresses and networks */
     const char *cors_allowed_origins; /* list, or "*" */

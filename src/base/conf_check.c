@@ -3,6 +3,7 @@
 
 #include "base/conf_private.h"
 #include "base/redis_url.h"
+#include "base/web_origin.h"
 
 const char *conf_present_problem(struct str text)
 {
@@ -31,16 +32,31 @@ static bool has_any_of(struct str text, const char *bytes)
     return false;
 }
 
+/* RFC 3986, 3.3; percent signs with their two digits. */
+static bool is_path(struct str text)
+{
+    static const char hex[] = "0123456789abcdefABCDEF";
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+        bool is_plain = c > ' ' && c < 0x7F && strchr("\"%<>?#\\^`{|}", c) == NULL;
+        bool is_escape = c == '%' && text.n - i > 2 && text.p[i + 1] != '\0' &&
+                         strchr(hex, text.p[i + 1]) != NULL && text.p[i + 2] != '\0' &&
+                         strchr(hex, text.p[i + 2]) != NULL;
+        if (!is_plain && !is_escape) {
+            return false;
+        }
+    }
+    return true;
+}
+
 const char *conf_public_url_problem(struct str text)
 {
-    struct str rest = behind_scheme(text);
-    if (text.n == 0) {
+    struct web_origin origin;
+    struct str path;
+    if (text.n == 0 || (web_origin_parse(text, &origin, &path) && is_path(path))) {
         return NULL;
     }
-    if (rest.n == 0 || rest.p[0] == '/' || has_any_of(rest, "?#@ \"<>\\")) {
-        return "is not an http:// or https:// address";
-    }
-    return NULL;
+    return "is not an http:// or https:// address (host in ASCII, port, path; no user, no query)";
 }
 
 const char *conf_origin_problem(struct str text)
@@ -176,9 +192,7 @@ struct str conf_mysql_url(struct arena *a, const struct conf *conf)
     if (is_socket) {
         add_encoded(&out, "?socket=", conf->mysql_host);
     }
-    struct str url = arena_copy(a, buf_view(&out));
-    buf_fini(&out);
-    return url;
+    return buf_end(&out, a);
 }
 
 bool conf_has_login(struct str url)

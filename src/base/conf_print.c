@@ -127,8 +127,7 @@ static struct str shown_value(const struct conf *conf, const struct conf_setting
     struct buf b;
     buf_init(&b, TEXT_MAX);
     conf_value_text(conf, setting, &b);
-    struct str value = arena_copy(a, buf_view(&b));
-    buf_fini(&b);
+    struct str value = buf_end(&b, a);
     if (setting->is_secret) {
         return value.n > 0 ? STR("(set)") : STR("(not set)");
     }
@@ -140,9 +139,7 @@ static struct str allowed_values(const struct conf_setting *setting, struct aren
     struct buf b;
     buf_init(&b, TEXT_MAX);
     conf_describe(setting, &b);
-    struct str text = arena_copy(a, buf_view(&b));
-    buf_fini(&b);
-    return text;
+    return buf_end(&b, a);
 }
 
 void conf_entry_get(const struct conf *conf, size_t i, struct arena *a, struct conf_entry *out)

@@ -236,8 +236,7 @@ bool conf_set(struct conf *conf, const struct conf_setting *setting, struct aren
         buf_init(&what, 512);
         buf_lit(&what, "is not ");
         conf_describe(setting, &what);
-        problem->what = arena_copy(a, buf_view(&what));
-        buf_fini(&what);
+        problem->what = buf_end(&what, a);
     }
     return ok;
 }

@@ -1,7 +1,7 @@
 #include "chat/access.h"
 
+#include "chat/audit.h"
 #include "store/change.h"
-#include "store/system.h"
 
 /* API.md, "Roles". */
 struct rule {
@@ -85,7 +85,7 @@ enum err chat_conversation_open(struct call *call, struct uuid id, enum chat_nee
     }
     e = found ? chat_check(call, out, need, to_stranger) : ERR_NOT_FOUND;
     if (e == ERR_OK && need == NEED_READ && !may_by_part(out, need)) {
-        call->noted = (struct chat_noted){"conversation.read", id};
+        chat_audit_note(call, "conversation.read", id);
     }
     return e;
 }
@@ -106,16 +106,5 @@ enum err chat_audit(struct call *call, const struct conversation_view *view, enu
     if (may_by_part(view, need)) {
         return ERR_OK;
     }
-    call->noted = (struct chat_noted){NULL, {{0}}}; /* this row says more */
-    return store_audit_add(call->db, call->now_us, call->me->id, action, view->conversation.id,
-                           audit_detail(call->arena, user_id));
-}
-
-enum err chat_audit_noted(struct call *call)
-{
-    if (call->noted.action == NULL) {
-        return ERR_OK;
-    }
-    return store_audit_add(call->db, call->now_us, call->me->id, call->noted.action,
-                           call->noted.object_id, STR("{}"));
+    return chat_audit_add(call, action, view->conversation.id, audit_detail(call->arena, user_id));
 }

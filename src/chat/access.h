@@ -24,7 +24,8 @@ bool chat_may(const struct call *call, const struct conversation_view *view, enu
  * does not exist (ERR_NOT_FOUND or ERR_NOT_PARTICIPANT). */
 enum err chat_check(const struct call *call, const struct conversation_view *view,
                     enum chat_need need, enum err to_stranger) CHECKED;
-/* Finds the conversation and checks. Unknown and deleted ones are ERR_NOT_FOUND. */
+/* Finds the conversation and checks. Unknown and deleted ones are ERR_NOT_FOUND. What an admin is shown
+ * by NEED_READ alone is noted for the audit log. */
 enum err chat_conversation_open(struct call *call, struct uuid id, enum chat_need need,
                                 enum err to_stranger, struct conversation_view *out) CHECKED;
 
@@ -32,6 +33,3 @@ enum err chat_conversation_open(struct call *call, struct uuid id, enum chat_nee
  * concerns; zero: nobody in particular. */
 enum err chat_audit(struct call *call, const struct conversation_view *view, enum chat_need need,
                     const char *action, struct uuid user_id) CHECKED;
-/* Writes the audit row of what an admin was shown: chat_conversation_open() with NEED_READ notes
- * it, and chat_audit() makes it needless. As the last thing of a request that succeeds. */
-enum err chat_audit_noted(struct call *call) CHECKED;

@@ -4,10 +4,12 @@
 
 #include "base/buf.h"
 #include "base/utf8.h"
+#include "chat/audit.h"
 #include "chat/email.h"
 #include "chat/login.h"
 #include "chat/name.h"
 #include "chat/participant.h"
+#include "crypto/password.h"
 #include "crypto/random.h"
 #include "store/change.h"
 #include "store/demotion.h"
@@ -337,9 +339,7 @@ static struct str change_as_json(struct call *c, const struct user *old, const s
         json_field_bool(&o, "is_active", changed->is_active);
     }
     json_close_object(&o);
-    struct str json = arena_copy(c->arena, buf_view(&text));
-    buf_fini(&text);
-    return json;
+    return buf_end(&text, c->arena);
 }
 
 /* An admin's use of power over others leaves a trace. */
@@ -349,7 +349,7 @@ static enum err audit(struct call *c, const struct user *user, const char *actio
     if (c->me == NULL || is_me(c, user)) {
         return ERR_OK;
     }
-    return store_audit_add(c->db, c->now_us, c->me->id, action, user->id, detail);
+    return chat_audit_add(c, action, user->id, detail);
 }
 
 static enum err store_change(struct call *c, const struct user *old, const struct user *changed)
@@ -396,6 +396,16 @@ static bool stops_ruling(const struct user *old, const struct user *changed)
            (changed->role != ROLE_ADMIN || !changed->is_active);
 }
 
+/* Who is let in again logs in again: what was signed in before stays signed out for good. */
+static enum err end_sessions(struct call *c, const struct user *old, const struct user *changed)
+{
+    const struct uuid none = {{0}};
+    if (old->is_active == changed->is_active) {
+        return ERR_OK;
+    }
+    return store_session_revoke_others(c->db, old->id, none, c->now_us);
+}
+
 enum err chat_account_update(struct call *c, const struct user *old, struct user *changed)
 {
     enum err e = ERR_OK;
@@ -422,6 +432,9 @@ enum err chat_account_update(struct call *c, const struct user *old, struct user
     if (e == ERR_OK) {
         e = end_moderating(c, old, changed);
     }
+    if (e == ERR_OK) {
+        e = end_sessions(c, old, changed);
+    }
     return e == ERR_OK ? audit(c, old, "user.update", change_as_json(c, old, changed)) : e;
 }
 
@@ -447,7 +460,7 @@ static enum err empty_row(struct call *c, const struct user *user)
     const struct user_keys keys = {.username = arena_printf(c->arena, "@%.*s", UUID_TEXT, id)};
     enum err e = store_user_save(c->db, &gone, &keys);
     if (e == ERR_OK) {
-        e = store_user_set_password(c->db, user->id, STR("!"));
+        e = store_user_set_password(c->db, user->id, PASSWORD_UNUSABLE);
     }
     return e == ERR_OK ? store_user_clear_words(c->db, user->id) : e;
 }

@@ -1,43 +1,30 @@
 #include "chat/admin.h"
 
+#include "chat/audit.h"
 #include "chat/login.h"
 #include "chat/session.h"
+#include "crypto/password.h"
 #include "store/job.h"
 #include "store/session.h"
-#include "store/system.h"
-
-/* What no password has: Django's mark of one that cannot be used. */
-#define UNUSABLE_PASSWORD STR("!")
-
-void chat_admin_note(struct call *c, const char *action, struct uuid object_id)
-{
-    c->noted = (struct chat_noted){action, object_id};
-}
-
-static enum err audit(struct call *c, const char *action, struct uuid object_id, struct str detail)
-{
-    c->noted = (struct chat_noted){NULL, {{0}}}; /* this row says more */
-    return store_audit_add(c->db, c->now_us, c->me->id, action, object_id, detail);
-}
 
 /* ------- accounts ------- */
 
 enum err chat_admin_create_user(struct call *c, const struct account_draft *draft,
                                 struct str password_hash, struct user *out)
 {
-    struct str hash = password_hash.p != NULL ? password_hash : UNUSABLE_PASSWORD;
+    struct str hash = password_hash.p != NULL ? password_hash : PASSWORD_UNUSABLE;
     enum err e = chat_account_create(c, draft, hash, out);
     if (e != ERR_OK) {
         return e;
     }
-    return audit(c, "user.create", out->id,
-                 arena_printf(c->arena, "{\"role\":\"%s\"}", role_names[out->role]));
+    return chat_audit_add(c, "user.create", out->id,
+                          arena_printf(c->arena, "{\"role\":\"%s\"}", role_names[out->role]));
 }
 
 enum err chat_admin_set_password(struct call *c, const struct user *user, struct str password_hash)
 {
     enum err e = chat_password_set(c, user->id, password_hash, c->session_id);
-    return e == ERR_OK ? audit(c, "user.password", user->id, STR("{}")) : e;
+    return e == ERR_OK ? chat_audit_add(c, "user.password", user->id, STR("{}")) : e;
 }
 
 /* ------- sessions ------- */
@@ -45,7 +32,7 @@ enum err chat_admin_set_password(struct call *c, const struct user *user, struct
 enum err chat_admin_end_sessions(struct call *c, const struct user *user)
 {
     enum err e = store_session_revoke_others(c->db, user->id, c->session_id, c->now_us);
-    return e == ERR_OK ? audit(c, "user.end_sessions", user->id, STR("{}")) : e;
+    return e == ERR_OK ? chat_audit_add(c, "user.end_sessions", user->id, STR("{}")) : e;
 }
 
 enum err chat_admin_find_session(struct call *c, struct uuid id, struct session *out)
@@ -65,8 +52,8 @@ enum err chat_admin_end_session(struct call *c, struct session *session)
         return e;
     }
     uuid_format(session->id, id);
-    return audit(c, "session.end", session->user_id,
-                 arena_printf(c->arena, "{\"session_id\":\"%.*s\"}", UUID_TEXT, id));
+    return chat_audit_add(c, "session.end", session->user_id,
+                          arena_printf(c->arena, "{\"session_id\":\"%.*s\"}", UUID_TEXT, id));
 }
 
 /* ------- background work ------- */
@@ -74,5 +61,5 @@ enum err chat_admin_end_session(struct call *c, struct session *session)
 enum err chat_admin_retry(struct call *c, struct uuid id)
 {
     enum err e = store_job_retry(c->db, id);
-    return e == ERR_OK ? audit(c, "job.retry", id, STR("{}")) : e;
+    return e == ERR_OK ? chat_audit_add(c, "job.retry", id, STR("{}")) : e;
 }

@@ -6,10 +6,6 @@
 #include "chat/account.h"
 #include "store/model.h"
 
-/* For the audit log, once the request has succeeded: he was shown what is not his. `action` is a
- * literal; `object_id` zero: no one in particular. */
-void chat_admin_note(struct call *c, const char *action, struct uuid object_id);
-
 /* chat_account_create(). `password_hash` absent: nobody can log in until a password is set. */
 enum err chat_admin_create_user(struct call *c, const struct account_draft *draft,
                                 struct str password_hash, struct user *out) CHECKED;

@@ -32,7 +32,7 @@ struct call {
     struct uuid session_id; /* the caller's device; zero: none */
     const struct chat_limits *limits;
     struct problems *problems; /* ERR_INVALID goes with at least one */
-    struct chat_noted noted;   /* by chat/access.h; chat_audit_noted() writes it */
+    struct chat_noted noted;   /* by chat/audit.h */
 };
 
 static inline bool call_is_admin(const struct call *call)

@@ -2,6 +2,7 @@
 
 #include "base/utf8.h"
 #include "chat/account.h"
+#include "chat/audit.h"
 #include "chat/message.h"
 #include "chat/words.h"
 #include "crypto/hash.h"
@@ -283,5 +284,5 @@ enum err chat_conversation_filter(struct call *call, const struct conversation_s
 
 void chat_conversation_note_all(struct call *call)
 {
-    call->noted = (struct chat_noted){"conversation.list_all", {{0}}};
+    chat_audit_note(call, "conversation.list_all", (struct uuid){{0}});
 }

@@ -4,6 +4,7 @@
 
 #include "store/change.h"
 #include "store/queries.h"
+#include "store/statistics.h"
 
 bool cli_database_exists(const struct cli *cli)
 {
@@ -32,6 +33,13 @@ static void say_nothing(const struct migration *m, bool up)
     (void)up;
 }
 
+enum err cli_end_migrations(struct db *db, const struct migrations *all, struct arena *a,
+                            struct str *problem)
+{
+    bool brought_up = all->found > 0 && all->found < all->applied && all->applied == all->count;
+    return brought_up ? store_statistics_renew(db, a, problem) : ERR_OK;
+}
+
 enum err cli_migrate_database(struct cli *cli, struct str *problem)
 {
     struct db *db;
@@ -42,6 +50,9 @@ enum err cli_migrate_database(struct cli *cli, struct str *problem)
     enum err e = cli_open_migrations(cli, cli_database_url(cli), &db, &all, problem);
     if (e == ERR_OK) {
         e = migrate_to(db, &all, all.count, say_nothing, cli->arena, problem);
+        if (e == ERR_OK) {
+            e = cli_end_migrations(db, &all, cli->arena, problem);
+        }
         db_close(db);
     }
     return e;

@@ -13,6 +13,7 @@
 #include "store/django.h"
 #include "store/queries.h"
 #include "store/seed.h"
+#include "store/statistics.h"
 #include "store/system.h"
 #include "sync/mark.h"
 
@@ -381,7 +382,7 @@ static enum err run(struct importer *m, const struct conf_database *source)
     if (e == ERR_OK) {
         e = store_all(m);
     }
-    return e == ERR_OK ? store_seed_analyze(m->db, m->cli->arena, &m->problem) : e;
+    return e == ERR_OK ? store_statistics_renew(m->db, m->cli->arena, &m->problem) : e;
 }
 
 static void print_result(const struct importer *m)

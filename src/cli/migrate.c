@@ -87,7 +87,9 @@ static int run(struct cli *cli, struct db *db, struct migrations *all, size_t ta
         }
         puts(" OK");
     }
-    return 0;
+    return cli_end_migrations(db, all, cli->arena, &problem) == ERR_OK
+               ? 0
+               : cli_fail(1, "%.*s", STR_ARG(problem));
 }
 
 /* Only looking makes no file: an empty database in memory stands for one that is not there. */

@@ -9,6 +9,7 @@
 #include "cli/options.h"
 #include "store/move.h"
 #include "store/seed.h"
+#include "store/statistics.h"
 #include "sync/sync.h"
 
 enum { BATCH_MAX = 1000 * 1000, NOTE_MAX = 128 };
@@ -323,7 +324,7 @@ static enum err end(struct mover *m)
         e = write_note(m, false);
     }
     if (e == ERR_OK) {
-        e = store_seed_analyze(m->to.db, m->cli->arena, &m->problem);
+        e = store_statistics_renew(m->to.db, m->cli->arena, &m->problem);
     }
     if (e == ERR_OK) {
         puts(

@@ -6,14 +6,12 @@
 #include "json/write.h"
 #include "json/yaml.h"
 
-enum { DOCUMENT_MAX = 16 * 1024 * 1024 };
-
 static bool print(const struct conf *conf, bool as_yaml)
 {
     struct buf json;
     struct buf text;
-    buf_init(&json, DOCUMENT_MAX);
-    buf_init(&text, DOCUMENT_MAX);
+    buf_init(&json, OPENAPI_BYTES_MAX);
+    buf_init(&text, OPENAPI_BYTES_MAX);
     openapi_write(conf, &json);
     if (as_yaml) {
         yaml_from_json(&text, buf_view(&json));

@@ -10,6 +10,7 @@
 #include "crypto/password.h"
 #include "store/participant.h"
 #include "store/seed.h"
+#include "store/statistics.h"
 #include "store/system.h"
 #include "store/user.h"
 
@@ -243,7 +244,7 @@ static int seed(struct cli *cli, const struct seed_size *size, bool replace)
         e = fill(&s, replace);
     }
     if (e == ERR_OK) {
-        e = store_seed_analyze(s.db, cli->arena, &s.problem);
+        e = store_statistics_renew(s.db, cli->arena, &s.problem);
     }
     db_close(s.db);
     if (e != ERR_OK) {

@@ -72,6 +72,9 @@ static enum err migrate(struct cli *cli, struct str *problem)
     if (e == ERR_OK) {
         e = migrate_to(db, &all, all.count, log_step, cli->arena, problem);
     }
+    if (e == ERR_OK) {
+        e = cli_end_migrations(db, &all, cli->arena, problem);
+    }
     db_close(db);
     return e;
 }

@@ -86,6 +86,11 @@ bool password_verify(struct str password, struct str encoded, int64_t *iteration
     return secret_eq(hash, (struct str){computed, HASH_TEXT});
 }
 
+bool password_is_usable(struct str encoded)
+{
+    return encoded.n > 0 && !str_starts(encoded, PASSWORD_UNUSABLE);
+}
+
 /* The rules follow django.contrib.auth.password_validation. Where Python looks at Unicode's letter
  * case, this looks at the folded text; where its \W knows all of Unicode, every character outside
  * of ASCII counts as a letter here. */

@@ -17,6 +17,13 @@ struct str password_hash(struct arena *a, struct str password, int64_t iteration
  * that the time tells nothing. */
 bool password_verify(struct str password, struct str encoded, int64_t *iterations_used) CHECKED;
 
+/* Django's mark, instead of a hash: no password is the right one. The query USER_OTHER_ADMINS looks for
+ * it too. */
+#define PASSWORD_UNUSABLE STR("!")
+/* Is there a password that `encoded` may be the hash of? Not where it begins with the mark, or is
+ * empty. */
+bool password_is_usable(struct str encoded);
+
 /* What a password must not be like. */
 struct password_like {
     const char *name; /* as Django's verbose_name: "username", "first name", "email address" */

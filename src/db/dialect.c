@@ -13,7 +13,7 @@ static const char *const names[DIALECT_WORDS] = {
     [X_BOOL] = "X_BOOL",       [X_TIME] = "X_TIME",
     [X_TEXT] = "X_TEXT",       [X_SERVER] = "X_SERVER",
     [X_SINCE] = "X_SINCE",     [T_SHARDS] = "T_SHARDS",
-    [X_SIZE] = "X_SIZE",
+    [X_SIZE] = "X_SIZE",       [X_ANALYZE] = "X_ANALYZE",
     [X_FOLD] = "X_FOLD",       [X_FOLDED] = "X_FOLDED",
     [X_COLUMNS] = "X_COLUMNS",
 };
@@ -119,7 +119,5 @@ struct str dialect_expand(struct arena *a, const struct dialect *dialect, struct
     struct buf out;
     buf_init(&out, SQL_MAX);
     expand(&out, dialect, sql);
-    struct str expanded = arena_copy(a, buf_view(&out));
-    buf_fini(&out);
-    return expanded;
+    return buf_end(&out, a);
 }

@@ -26,12 +26,13 @@ enum dialect_word {
     X_TIME,
     X_TEXT,
     X_COLUMNS,
-    X_SERVER, /* which server this is, its history included; '' where the database is a file */
-    X_SINCE,  /* since when it runs */
-    X_SIZE,   /* how many bytes the database takes, about */
-    T_SHARDS, /* how many shards a new database gets */
-    X_FOLD,   /* before, ... */
-    X_FOLDED, /* ... and behind a text, on MySQL: in small letters, as far as it knows how */
+    X_SERVER,  /* which server this is, its history included; '' where the database is a file */
+    X_SINCE,   /* since when it runs */
+    X_SIZE,    /* how many bytes the database takes, about */
+    X_ANALYZE, /* statistics for planning: renews them, on SQLite forgets them */
+    T_SHARDS,  /* how many shards a new database gets */
+    X_FOLD,    /* before, ... */
+    X_FOLDED,  /* ... and behind a text, on MySQL: in small letters, as far as it knows how */
     DIALECT_WORDS
 };
 

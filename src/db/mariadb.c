@@ -458,6 +458,7 @@ const struct db_driver db_mariadb = {
                           [X_TEXT] = "CHAR",
                           [X_SERVER] = server_identity,
                           [X_SINCE] = server_start,
+                          [X_ANALYZE] = "ANALYZE TABLE",
                           [X_SIZE] =
                               "(SELECT CAST(coalesce(sum(data_length + index_length), 0) AS SIGNED)"
                               " FROM information_schema.tables WHERE table_schema = DATABASE())",

@@ -156,6 +156,7 @@ enum err migrate_load(struct db *db, struct arena *a, struct migrations *out, st
         fits = note_applied(&rows, out, a, problem);
     }
     e = db_end(&rows, e);
+    out->found = out->applied;
     if (e != ERR_OK) {
         *problem = STR("Cannot read the table of migrations.");
     }

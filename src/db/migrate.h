@@ -20,6 +20,7 @@ struct migrations {
     struct migration *list; /* by number; in the arena */
     size_t count;
     size_t applied;  /* the first `applied` of the list are */
+    size_t found;    /* so many were when they were loaded */
     struct str move; /* absent: none; what `confab move` has noted of a source whose rows are being
                         copied into this database */
 };

@@ -146,11 +146,12 @@ static const struct {
 static enum err set_up(struct db *db)
 {
     char sql[256];
-    snprintf(sql, sizeof(sql),
-             "SET client_encoding TO 'UTF8'; SET timezone TO 'UTC'; SET lock_timeout TO %" PRId64
-             "; SET statement_timeout TO 0; SET synchronous_commit TO on; SET enable_mergejoin TO off"
-             "; SET default_transaction_read_only TO %s",
-             db->options.busy_timeout_ms, db->options.read_only ? "on" : "off");
+    snprintf(
+        sql, sizeof(sql),
+        "SET client_encoding TO 'UTF8'; SET timezone TO 'UTC'; SET lock_timeout TO %" PRId64
+        "; SET statement_timeout TO 0; SET synchronous_commit TO on; SET enable_mergejoin TO off"
+        "; SET default_transaction_read_only TO %s",
+        db->options.busy_timeout_ms, db->options.read_only ? "on" : "off");
     enum err e = run(db, sql);
     for (size_t i = 0; i < COUNT_OF(bounds) && e == ERR_OK; i++) {
         PGresult *result = PQprepare(connection_of(db), bounds[i].name, bounds[i].text, 0, NULL);
@@ -610,8 +611,7 @@ static void postgres_foresee(struct db *db, int query, const struct db_val *args
 {
     struct session *session = db->prepared;
     if (session->state != INSIDE || !postgres_is_short(args, count) ||
-        session->foreseen_count == FORESEEN_MAX ||
-        find_foreseen(db, query, args, count) != NULL ||
+        session->foreseen_count == FORESEEN_MAX || find_foreseen(db, query, args, count) != NULL ||
         queue(db, query, args, count, false) != ERR_OK) {
         return; /* it is asked when it is asked, and fails then */
     }
@@ -960,6 +960,7 @@ const struct db_driver db_postgres = {
                               "(SELECT system_identifier::text FROM pg_control_system())"
                               " || ' ' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)",
                           [X_SINCE] = "pg_postmaster_start_time()::text",
+                          [X_ANALYZE] = "ANALYZE",
                           [X_SIZE] = "pg_database_size(current_database())",
                           [T_SHARDS] = "8"},
                 .parameter = "$"},

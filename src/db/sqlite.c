@@ -428,6 +428,8 @@ const struct db_driver db_sqlite = {
                           [X_COLUMNS] = "pragma_table_info(?1)",
                           [X_SERVER] = "''",
                           [X_SINCE] = "''",
+                          [X_ANALYZE] = "DROP TABLE IF EXISTS sqlite_stat1;"
+                                        " DROP TABLE IF EXISTS sqlite_stat4",
                           [X_SIZE] = "(SELECT c.page_count * s.page_size FROM"
                                      " pragma_page_count() c, pragma_page_size() s)",
                           [T_SHARDS] = "1"},

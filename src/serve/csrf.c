@@ -1,5 +1,6 @@
 #include "serve/csrf.h"
 
+#include "base/web_origin.h"
 #include "crypto/hash.h"
 #include "crypto/random.h"
 #include "http/form.h"
@@ -49,28 +50,18 @@ struct str csrf_token(struct req *r)
 
 /* ------- where it comes from ------- */
 
-/* Is the URL, or the origin, one of this origin? */
-static bool is_of(struct str url, struct str origin)
+/* Do the two URLs lead to the same place, whatever their paths? */
+static bool same_origin(struct str a, struct str b)
 {
-    return str_starts(url, origin) && (url.n == origin.n || url.p[origin.n] == '/');
-}
-
-/* PUBLIC_URL may have a path. */
-static struct str origin_of(struct str url)
-{
-    size_t slashes = 0;
-    for (size_t i = 0; i < url.n; i++) {
-        slashes += url.p[i] == '/' ? 1 : 0;
-        if (slashes == 3) {
-            return (struct str){url.p, i};
-        }
-    }
-    return url;
+    struct web_origin origins[2];
+    struct str rest;
+    return web_origin_parse(a, &origins[0], &rest) && web_origin_parse(b, &origins[1], &rest) &&
+           web_origin_eq(&origins[0], &origins[1]);
 }
 
 static bool is_ours(const struct req *r, struct str url)
 {
-    return is_of(url, r->own_origin) || is_of(url, origin_of(r->base_url));
+    return same_origin(url, r->own_origin) || same_origin(url, r->base_url);
 }
 
 static enum err refuse(struct req *r, struct str why)
@@ -109,14 +100,19 @@ static enum err check_referer(struct req *r)
 
 /* ------- the token ------- */
 
+static bool is_form(const struct req *r, struct media_type *type)
+{
+    media_type_parse(r->arena, r->content_type, type);
+    return form_is_urlencoded(type) || form_is_multipart(type);
+}
+
 struct str csrf_field(struct req *r)
 {
     struct media_type type;
     struct form form;
     struct str problem;
-    media_type_parse(r->arena, r->content_type, &type);
-    bool is_form = !r->x->body_too_large && (form_is_urlencoded(&type) || form_is_multipart(&type));
-    if (!is_form || form_read(r->arena, &type, r->x->body, &form, &problem) != ERR_OK) {
+    if (r->x->body_too_large || !is_form(r, &type) ||
+        form_read(r->arena, &type, r->x->body, &form, &problem) != ERR_OK) {
         return STR_NULL;
     }
     return query_get(&form.fields, STR("csrfmiddlewaretoken"));
@@ -125,6 +121,10 @@ struct str csrf_field(struct req *r)
 static enum err check_token(struct req *r, struct str sent, const char *where)
 {
     struct str expected = csrf_token(r);
+    struct media_type type;
+    if (sent.n == 0 && r->x->body_too_large && is_form(r, &type)) {
+        return ERR_TOO_LARGE; /* the token may have been in what was not kept */
+    }
     if (sent.n == 0) {
         return refuse(r, STR("CSRF token missing."));
     }

@@ -13,7 +13,7 @@ struct str csrf_token(struct req *r);
 struct str csrf_token_of(struct req *r, struct uuid session_id);
 
 /* Does the request come from a page of ours and show the token, in X-CSRFToken or in `field`? ERR_CSRF
- * with r->detail. */
+ * with r->detail; ERR_TOO_LARGE: the field was in a form over the limit. */
 enum err csrf_check(struct req *r, struct str field) CHECKED;
 /* The same without a token, for what changes nothing but is not kept apart by the browser either: a
  * WebSocket. */

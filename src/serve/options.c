@@ -96,6 +96,29 @@ static bool may(struct req *r, const struct route *route)
     return e == ERR_OK;
 }
 
+static void write_type(struct json_out *o, const char *type)
+{
+    json_str(o, str_of(type));
+}
+
+/* What the resource's first method answers with; of what has one form alone, the page if it is one. */
+static void write_renders(struct req *r)
+{
+    const struct route *route = &r->resource->methods[0];
+    struct json_out *o = &r->out;
+    json_field_open_array(o, "renders");
+    if (!route->one_form) {
+        write_type(o, "application/json");
+    }
+    if (!route->one_form || route->page != NULL) {
+        write_type(o, "text/html");
+    }
+    for (size_t i = 0; i < route->render_count; i++) {
+        json_str(o, route->renders[i].media_type);
+    }
+    json_close_array(o);
+}
+
 static void write_actions(struct req *r)
 {
     static const char *const methods[] = {"POST", "PUT"};
@@ -128,13 +151,11 @@ void options_write(struct req *r)
     json_open_object(o);
     json_field_str(o, "name", str_of(r->resource->name));
     json_field_str(o, "description", str_of(r->resource->description));
-    json_field_open_array(o, "renders");
-    json_str(o, STR("application/json"));
-    json_close_array(o);
+    write_renders(r);
     json_field_open_array(o, "parses");
-    json_str(o, STR("application/json"));
-    json_str(o, STR("application/x-www-form-urlencoded"));
-    json_str(o, STR("multipart/form-data"));
+    write_type(o, "application/json");
+    write_type(o, "application/x-www-form-urlencoded");
+    write_type(o, "multipart/form-data");
     json_close_array(o);
     write_actions(r);
     json_close_object(o);

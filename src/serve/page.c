@@ -2,18 +2,20 @@
 
 #include <stdlib.h>
 
+#include "base/utf8.h"
 #include "crypto/hash.h"
 #include "serve/route.h"
 
-/* A cursor's bytes: order, flags, sort number (big-endian), id. */
+/* A cursor's bytes: order, flags, sort number (big-endian), id; the sort text takes the rest. */
 enum { CURSOR_SIZE = 1 + 1 + 8 + 16, CURSOR_BACKWARD = 1, CURSOR_DESCENDING = 2 };
 
 /* What a link has beside what was sent: a page number or a cursor, and its name. */
-enum { LINK_ADDED_MAX = 256 };
+enum { LINK_ADDED_MAX = 4096 };
 
 static struct str encode_cursor(const struct pager *p, struct list_key key, bool backward)
 {
-    uint8_t bytes[CURSOR_SIZE];
+    size_t size = CURSOR_SIZE + key.text.n;
+    uint8_t *bytes = arena_alloc(p->r->arena, size);
     uint64_t n = (uint64_t)key.n;
     bytes[0] = (uint8_t)p->order;
     bytes[1] =
@@ -22,17 +24,24 @@ static struct str encode_cursor(const struct pager *p, struct list_key key, bool
         bytes[2 + i] = (uint8_t)(n >> (56 - 8 * i));
     }
     memcpy(bytes + 10, key.id.b, sizeof(key.id.b));
-    return base64url_encode(p->r->arena, str_of_bytes(bytes, sizeof(bytes)));
+    if (key.text.n > 0) {
+        memcpy(bytes + CURSOR_SIZE, key.text.p, key.text.n);
+    }
+    return base64url_encode(p->r->arena, str_of_bytes(bytes, size));
 }
 
 /* False: not one of ours, or of another ordering. */
 static bool decode_cursor(struct pager *p, struct str text)
 {
     struct str bytes;
-    if (!base64url_decode(p->r->arena, text, &bytes) || bytes.n != CURSOR_SIZE) {
+    if (!base64url_decode(p->r->arena, text, &bytes) || bytes.n < CURSOR_SIZE) {
         return false;
     }
     const uint8_t *b = (const uint8_t *)bytes.p;
+    struct str text_key = {bytes.p + CURSOR_SIZE, bytes.n - CURSOR_SIZE};
+    if (!utf8_valid(text_key, NULL) || str_contains_byte(text_key, '\0')) {
+        return false; /* no database takes it */
+    }
     if (b[0] != (uint8_t)p->order || ((b[1] & CURSOR_DESCENDING) != 0) != p->descending) {
         return false;
     }
@@ -43,6 +52,7 @@ static bool decode_cursor(struct pager *p, struct str text)
     p->backward = (b[1] & CURSOR_BACKWARD) != 0;
     p->window.after.n = (int64_t)n;
     memcpy(p->window.after.id.b, b + 10, 16);
+    p->window.after.text = text_key;
     return true;
 }
 
@@ -61,6 +71,34 @@ static enum err init_cursor(struct pager *p, struct str cursor)
     p->window.descending = p->descending != p->backward;
     p->reversed = p->backward;
     return ERR_OK;
+}
+
+/* `count` if it is none of them. */
+static size_t find_ordering(const struct ordering *all, size_t count, struct str name)
+{
+    size_t i = 0;
+    while (i < count && !str_eq(name, str_of(all[i].name))) {
+        i++;
+    }
+    return i;
+}
+
+size_t pager_ordering(const struct req *r, const struct ordering *all, size_t count,
+                      bool *descending)
+{
+    struct str rest = req_filter(r, "ordering")->text;
+    while (rest.p != NULL) {
+        struct str name = str_trim(str_cut(&rest, ','));
+        bool down = str_starts(name, STR("-"));
+        name.p += down;
+        name.n -= down;
+        size_t i = find_ordering(all, count, name);
+        if (i < count) {
+            *descending = down;
+            return i;
+        }
+    }
+    return 0;
 }
 
 enum err pager_init(struct pager *p, struct req *r, char order, bool descending)

@@ -51,6 +51,17 @@ struct pager {
         .help = "Empty: the first page; last; else as next and previous say."                      \
     }
 
+/* A way in which a list may be sorted. */
+struct ordering {
+    const char *name; /* in `ordering` of the query, where a minus before it turns it round */
+    char letter;      /* in cursors */
+};
+
+/* Which of `all` the query asks for: by the first of its names that is known, as in DRF. If by none:
+ * the first of all, and *descending stays as it is. */
+size_t pager_ordering(const struct req *r, const struct ordering *all, size_t count,
+                      bool *descending);
+
 enum err pager_init(struct pager *p, struct req *r, char order, bool descending) CHECKED;
 bool pager_needs_count(const struct pager *p);
 /* `capped`: the count stopped at PAGER_COUNT_MAX. */

@@ -16,7 +16,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "chat/access.h"
+#include "chat/audit.h"
 #include "http/charset.h"
 #include "serve/app.h"
 #include "serve/idempotency.h"

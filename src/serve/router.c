@@ -243,6 +243,11 @@ bool router_find(const struct router *router, struct req *r, struct str path, st
     return true;
 }
 
+struct str router_full_path(struct arena *a, const char *path)
+{
+    return path[0] == '/' ? str_of(path) : arena_printf(a, "/api/%s", path);
+}
+
 const struct route *router_method(const struct resource *resource, struct str method)
 {
     if (str_eq(method, STR("HEAD"))) {

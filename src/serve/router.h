@@ -14,6 +14,8 @@ void router_free(struct router *router);
 bool router_find(const struct router *router, struct req *r, struct str path, struct str *format)
     CHECKED;
 
+/* "/api/users/{id}/" of "users/{id}/", one of a resource's paths. */
+struct str router_full_path(struct arena *a, const char *path);
 /* NULL: the resource has no such method. HEAD is GET. */
 const struct route *router_method(const struct resource *resource, struct str method);
 /* "GET, POST, HEAD, OPTIONS" in DRF's order. */

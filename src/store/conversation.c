@@ -190,6 +190,14 @@ static const int list_queries[2][2][2] = {
      {Q_CONVERSATION_ALL_CREATED_UP, Q_CONVERSATION_ALL_CREATED_DOWN}},
 };
 
+struct list_key store_conversation_key(const struct conversation_view *view,
+                                       enum conversation_order order)
+{
+    const struct conversation *c = &view->conversation;
+    return (struct list_key){.n = order == CONVERSATION_BY_UPDATED ? c->updated_at : c->created_at,
+                             .id = c->id};
+}
+
 enum err store_conversation_list(struct db *db, struct arena *a,
                                  const struct conversation_filter *filter,
                                  enum conversation_order order, const struct window *window,

@@ -57,7 +57,9 @@ bool store_conversation_is_filtered(const struct conversation_filter *filter);
 /* Exact without filters; with them it stops at `count_max`. */
 enum err store_conversation_count(struct db *db, const struct conversation_filter *filter,
                                   int64_t count_max, int64_t *out) CHECKED;
-/* Sort key: the time of the order, and the id. */
+struct list_key store_conversation_key(const struct conversation_view *view,
+                                       enum conversation_order order);
+/* window->after is the store_conversation_key() of the last one shown. */
 enum err store_conversation_list(struct db *db, struct arena *a,
                                  const struct conversation_filter *filter,
                                  enum conversation_order order, const struct window *window,

@@ -241,8 +241,7 @@ static enum err list_columns(struct db *db, struct arena *a, const char *table, 
         buf_str(&list, db_text(&rows, 0));
     }
     e = db_end(&rows, e);
-    *out = arena_copy(a, buf_view(&list));
-    buf_fini(&list);
+    *out = buf_end(&list, a);
     return e;
 }
 

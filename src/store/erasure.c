@@ -97,7 +97,7 @@ static enum err erase_sent(struct db *db, struct arena *a, int64_t now_us, struc
             e = bury(db, now_us, &list[i], &counted);
         }
         removed += counted ? 1 : 0;
-        *at = (struct list_key){list[i].sent_at, list[i].id};
+        *at = (struct list_key){.n = list[i].sent_at, .id = list[i].id};
     }
     *over = count < most;
     *done = removed;

@@ -206,6 +206,12 @@ static void set_parameters(const struct message_plan *plan, const struct window 
 
 /* --- count and list ----------------------------------------------------------------------- */
 
+struct list_key store_message_key(const struct message *message, bool by_seq)
+{
+    return by_seq ? (struct list_key){.n = message->seq}
+                  : (struct list_key){.n = message->sent_at, .id = message->id};
+}
+
 enum err store_message_count(struct db *db, struct message_plan *plan, int64_t count_max,
                              int64_t *out)
 {

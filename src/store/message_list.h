@@ -21,8 +21,8 @@ enum {
 /* Values that are V_NULL or 0 (all zero) filter nothing. */
 struct message_filter {
     struct uuid reader_id;
-    /* In this conversation, which the reader may see; sort key: (seq, zero). NULL: in all that the
-     * reader is in now; sort key: (sent_at, id). */
+    /* In this conversation, which the reader may see; sorted by seq. NULL: in all that the reader is in
+     * now; sorted by time. */
     const struct conversation *conversation;
     bool all;                                   /* in all conversations there are, likewise */
     bool nothing;                               /* no message can match */
@@ -51,6 +51,8 @@ struct message_plan {
 
 enum err store_message_plan(struct db *db, const struct message_filter *filter,
                             struct message_plan *out) CHECKED;
+/* The sort key of a list by seq: (seq, zero); of one by time: (sent_at, id). */
+struct list_key store_message_key(const struct message *message, bool by_seq);
 /* Exact where nothing is filtered; else it stops at `count_max`. */
 enum err store_message_count(struct db *db, struct message_plan *plan, int64_t count_max,
                              int64_t *out) CHECKED;
@@ -68,7 +70,7 @@ enum err store_message_newest(struct db *db, struct arena *a, struct uuid conver
                               struct uuid reader_id, int64_t limit, struct message **rows,
                               size_t *count) CHECKED;
 
-/* Answers to a message, in chronological order. Sort key: (seq, zero). */
+/* Answers to a message, in chronological order, sorted by seq. */
 enum err store_reply_count(struct db *db, const struct message *message, int64_t count_max,
                            int64_t *out) CHECKED;
 enum err store_reply_list(struct db *db, struct arena *a, const struct message *message,

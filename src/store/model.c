@@ -28,7 +28,8 @@ bool part_from(struct str name, enum part *out)
 
 struct list_key window_start(bool descending)
 {
-    struct list_key key = {descending ? INT64_MAX : INT64_MIN, {{0}}};
+    struct list_key key = {.n = descending ? INT64_MAX : INT64_MIN,
+                           .text = descending ? STR("\xF4\x8F\xBF\xBF") : STR("")};
     if (descending) {
         memset(key.id.b, 0xFF, sizeof(key.id.b));
     }

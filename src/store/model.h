@@ -33,6 +33,7 @@ struct user {
 /* How it began: by log-in for JWTs, as a long-lived Token, as a browser session. */
 enum session_kind { SESSION_JWT, SESSION_TOKEN, SESSION_BROWSER };
 extern const char *const session_kind_names[];
+#define SESSION_KIND_CHOICES "jwt,token,browser" /* the same, for tables of fields */
 
 struct session {
     struct uuid id;
@@ -99,10 +100,12 @@ struct message {
     struct user sender; /* where the query reads it too */
 };
 
-/* A part of a sorted list. Sort key: a number (time, seq) and an id that makes it unique. */
+/* A part of a sorted list. Sort key: a number (time, seq) and an id that makes it unique, or a text
+ * that is unique by itself. It holds the values, not the row: that may change or go meanwhile. */
 struct list_key {
     int64_t n;
     struct uuid id;
+    struct str text;
 };
 
 struct window {

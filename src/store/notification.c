@@ -117,8 +117,8 @@ static enum err is_below(struct merge *m, const struct run *run, int64_t seq, bo
     enum err e =
         db_query(m->db, Q_UNREAD_KEY, ARGS(V_UUID(run->in->conversation_id), V_INT(seq)), &rows);
     if (e == ERR_OK && db_next(&rows)) {
-        order =
-            compare_keys((struct list_key){db_int(&rows, 0), db_uuid(&rows, 1)}, m->window->after);
+        order = compare_keys((struct list_key){.n = db_int(&rows, 0), .id = db_uuid(&rows, 1)},
+                             m->window->after);
     }
     *below = order < 0 || (order == 0 && !m->window->descending);
     return db_end(&rows, e);
@@ -169,7 +169,7 @@ static enum err step(struct merge *m, struct run *run, bool *found)
     *found = e == ERR_OK && db_next(&rows);
     if (*found) {
         run->seq = db_int(&rows, 0);
-        run->key = (struct list_key){db_int(&rows, 1), db_uuid(&rows, 2)};
+        run->key = (struct list_key){.n = db_int(&rows, 1), .id = db_uuid(&rows, 2)};
         run->is_at_message = true;
     }
     return db_end(&rows, e);

@@ -133,6 +133,13 @@ enum err store_participant_count_of(struct db *db, struct uuid user_id, int64_t 
     return db_get_int(db, Q_PARTICIPANT_CONVERSATIONS_COUNT, ARGS(V_UUID(user_id)), out, NULL);
 }
 
+enum err store_participant_count_some(struct db *db, struct uuid user_id, int64_t most,
+                                      int64_t *out)
+{
+    return db_get_int(db, Q_PARTICIPANT_CONVERSATIONS_SOME, ARGS(V_UUID(user_id), V_INT(most)), out,
+                      NULL);
+}
+
 /* `begins`: with this commit. */
 static enum err save(struct db *db, const struct participant *p, bool begins, enum change_kind kind)
 {

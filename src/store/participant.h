@@ -28,7 +28,10 @@ enum err store_participant_conversations(struct db *db, struct arena *a, struct 
 /* Those in which he is a moderator. */
 enum err store_participant_moderated(struct db *db, struct arena *a, struct uuid user_id,
                                      int64_t limit, struct uuid **ids, size_t *count) CHECKED;
+/* In how many conversations he is; the second counts up to `most`. */
 enum err store_participant_count_of(struct db *db, struct uuid user_id, int64_t *out) CHECKED;
+enum err store_participant_count_some(struct db *db, struct uuid user_id, int64_t most,
+                                      int64_t *out) CHECKED;
 /* Who is to own the conversation when it has no owner: the oldest moderator, else member. */
 enum err store_participant_heir(struct db *db, struct uuid conversation_id, struct participant *out,
                                 bool *found) CHECKED;

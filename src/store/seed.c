@@ -65,9 +65,3 @@ enum err store_seed_message(struct db_load *load, const struct message *message)
                                   V_TIME(m->sent_at), V_TIME_OR_NULL(m->edited_at), V_INT(m->rev),
                                   stamp, stamp));
 }
-
-enum err store_seed_analyze(struct db *db, struct arena *a, struct str *problem)
-{
-    return db_script(db, "ANALYZE{}{ TABLE account, session, conversation, participant, message}",
-                     a, problem);
-}

@@ -21,6 +21,3 @@ enum err store_seed_conversation(struct db *db, const struct conversation *conve
  * of their conversations are held. */
 void store_seed_messages(struct db_load *load);
 enum err store_seed_message(struct db_load *load, const struct message *message) CHECKED;
-
-/* Statistics for the planner; outside a transaction. */
-enum err store_seed_analyze(struct db *db, struct arena *a, struct str *problem) CHECKED;

@@ -330,10 +330,18 @@ static void narrow(struct db_val range[2], const struct window *window)
     }
 }
 
-struct list_key store_user_key(const struct user *user, enum user_order order)
+struct list_key store_user_key(struct arena *a, const struct user *user, enum user_order order)
 {
-    bool by_seen = order == USERS_BY_SEEN && user->last_seen_at != 0;
-    return (struct list_key){by_seen ? user->last_seen_at : user->created_at, user->id};
+    struct list_key key = {.n = user->created_at, .id = user->id};
+    switch (order) {
+    case USERS_BY_CREATED: break;
+    case USERS_BY_USERNAME: key.text = utf8_fold(a, user->username); break;
+    case USERS_BY_EMAIL:
+        key.text = utf8_fold(a, user->email.n > 0 ? user->email : user->username);
+        break;
+    case USERS_BY_SEEN: key.n = user->last_seen_at != 0 ? user->last_seen_at : key.n; break;
+    }
+    return key;
 }
 
 enum err store_user_list(struct db *db, struct arena *a, const struct user_filter *filter,
@@ -354,7 +362,8 @@ enum err store_user_list(struct db *db, struct arena *a, const struct user_filte
     if (order == USERS_BY_CREATED || order == USERS_BY_SEEN) {
         narrow(&args[FILTER_ARGS - (order == USERS_BY_CREATED ? 4 : 2)], window);
     }
-    args[FILTER_ARGS] = V_TIME(window->after.n);
+    bool by_text = order == USERS_BY_USERNAME || order == USERS_BY_EMAIL;
+    args[FILTER_ARGS] = by_text ? V_TEXT(window->after.text) : V_TIME(window->after.n);
     args[FILTER_ARGS + 1] = V_UUID(window->after.id);
     args[FILTER_ARGS + 2] = V_INT(window->limit);
     args[FILTER_ARGS + 3] = V_INT(window->offset);

@@ -62,7 +62,7 @@ struct user_filter {
  * filter has it. */
 enum user_order { USERS_BY_CREATED, USERS_BY_USERNAME, USERS_BY_EMAIL, USERS_BY_SEEN };
 
-struct list_key store_user_key(const struct user *user, enum user_order order);
+struct list_key store_user_key(struct arena *a, const struct user *user, enum user_order order);
 /* window->after is the store_user_key() of the last user shown. */
 enum err store_user_list(struct db *db, struct arena *a, const struct user_filter *filter,
                          enum user_order order, const struct window *window, struct user **rows,

@@ -47,6 +47,13 @@ static struct str unpack(struct arena *a, const struct embedded_asset *asset)
     return (struct str){out, asset->size};
 }
 
+/* Swagger UI is npm's: nobody changes it here, and it is not in ASSETS_DIR. */
+static bool is_on_disk(const struct req *r, const struct embedded_asset *asset)
+{
+    return r->app->conf->assets_dir[0] != '\0' &&
+           !str_starts(str_of(asset->path), STR("swagger-ui/"));
+}
+
 /* Only of what is inside the program too: a path from outside names nothing else. */
 static bool read_file(struct req *r, const struct embedded_asset *asset, struct str *out)
 {
@@ -65,7 +72,7 @@ static bool read_file(struct req *r, const struct embedded_asset *asset, struct 
 
 static bool read_text(struct req *r, const struct embedded_asset *asset, struct str *out)
 {
-    if (r->app->conf->assets_dir[0] != '\0') {
+    if (is_on_disk(r, asset)) {
         return read_file(r, asset, out);
     }
     *out = unpack(r->arena, asset);
@@ -145,16 +152,10 @@ struct str asset_etag(struct arena *a, struct str content)
     return arena_printf(a, "\"%.*s\"", STR_ARG(text));
 }
 
-static enum err show_asset(struct req *r)
+static enum err answer_asset(struct req *r, const struct embedded_asset *asset)
 {
-    static const struct str folder = {"/static/", 8};
-    struct str path = {r->path.p + folder.n, r->path.n - folder.n};
-    const struct embedded_asset *asset = find(path);
-    bool from_disk = r->app->conf->assets_dir[0] != '\0';
+    bool from_disk = is_on_disk(r, asset);
     struct str content;
-    if (asset == NULL || str_starts(path, STR("pages/"))) {
-        return ERR_NOT_FOUND;
-    }
     r->content_type_out = asset->media_type;
     http_add_header(r->x, "Vary", "Accept-Encoding");
     if (!from_disk && takes_gzip(r)) {
@@ -172,6 +173,15 @@ static enum err show_asset(struct req *r)
     return ERR_OK;
 }
 
+static enum err show_asset(struct req *r)
+{
+    static const struct str folder = {"/static/", 8};
+    struct str path = {r->path.p + folder.n, r->path.n - folder.n};
+    const struct embedded_asset *asset = find(path);
+    bool is_hidden = asset == NULL || str_starts(path, STR("pages/"));
+    return is_hidden ? ERR_NOT_FOUND : answer_asset(r, asset);
+}
+
 const struct resource web_asset_resource = {
     .name = "Asset",
     .description = "What the pages load.",
@@ -180,6 +190,26 @@ const struct resource web_asset_resource = {
                  .access = ACCESS_IGNORE,
                  .throttle = THROTTLE_NEVER,
                  .handle = show_asset,
+                 .status = 200,
+                 .one_form = true}},
+};
+
+/* Browsers ask for it of themselves where no page names an icon: beside JSON. They look into it for
+ * what it is, whatever its name says. */
+static enum err show_icon(struct req *r)
+{
+    const struct embedded_asset *asset = find(STR("img/icon.svg"));
+    return asset != NULL ? answer_asset(r, asset) : ERR_NOT_FOUND;
+}
+
+const struct resource web_icon_resource = {
+    .name = "Icon",
+    .description = "The icon of the site.",
+    .paths = {"/favicon.ico"},
+    .methods = {{.method = "GET",
+                 .access = ACCESS_IGNORE,
+                 .throttle = THROTTLE_NEVER,
+                 .handle = show_icon,
                  .status = 200,
                  .one_form = true}},
 };

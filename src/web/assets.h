@@ -1,5 +1,5 @@
 /* What browsers load: style sheets, scripts, pages. They are inside the program; with ASSETS_DIR
- * they are read from there instead, so that a change shows without a build. */
+ * they are read from there instead, all but Swagger UI, so that a change shows without a build. */
 #pragma once
 
 #include "serve/route.h"

@@ -20,9 +20,7 @@ static struct str headers_text(struct req *r)
             buf_printf(&text, "%s: %s\n", header->name, header->value);
         }
     }
-    struct str copy = arena_copy(r->arena, buf_view(&text));
-    buf_fini(&text);
-    return copy;
+    return buf_end(&text, r->arena);
 }
 
 static struct str body_text(struct req *r)
@@ -47,9 +45,7 @@ static struct str quoted(struct arena *a, struct str text)
     struct buf out;
     buf_init(&out, HTTP_BODY_MAX);
     buf_url(&out, text);
-    struct str copy = arena_copy(a, buf_view(&out));
-    buf_fini(&out);
-    return copy;
+    return buf_end(&out, a);
 }
 
 /* What to do about an answer that is none of success; the page has a link to sign in beside it. */
@@ -79,7 +75,6 @@ static const char *advice(const struct req *r)
 void browse_page(struct req *r, enum err e, struct buf *out)
 {
     const struct resource *resource = r->resource;
-    const char *path = resource != NULL ? resource->paths[0] : "";
     (void)e;
     const struct slot slots[] = {
         {"name", resource != NULL ? str_of(resource->name) : str_of(http_reason(r->status))},
@@ -88,8 +83,7 @@ void browse_page(struct req *r, enum err e, struct buf *out)
         {"method", r->x->method},
         {"address", address(r)},
         {"next", quoted(r->arena, address(r))},
-        {"path", resource == NULL || path[0] == '/' ? str_of(path)
-                                                    : arena_printf(r->arena, "/api/%s", path)},
+        {"path", resource != NULL ? router_full_path(r->arena, resource->paths[0]) : STR("")},
         {"prefix", r->prefix.p != NULL ? r->prefix : STR("/api/")},
         {"allow", resource != NULL ? str_of(router_allow(r->app->router, resource)) : STR("")},
         {"advice", str_of(advice(r))},

@@ -6,9 +6,18 @@
 #include "serve/csrf.h"
 #include "web/page.h"
 
-static const struct field next_query[] = {
-    {.name = "next", .type = FIELD_TEXT, .blank = true, .help = "Where to go then, on this site."},
-};
+#define NEXT_FIELD                                                                                 \
+    {                                                                                              \
+        .name = "next", .type = FIELD_TEXT, .blank = true,                                         \
+        .help = "Where to go then, on this site."                                                  \
+    }
+#define CSRF_FIELD                                                                                 \
+    {                                                                                              \
+        .name = "csrfmiddlewaretoken", .type = FIELD_SECRET, .blank = true,                        \
+        .help = "What the cookie csrftoken says; or the header X-CSRFToken."                       \
+    }
+
+static const struct field next_query[] = {NEXT_FIELD};
 
 /* ------- where to go then ------- */
 
@@ -51,21 +60,7 @@ static void go_on(struct req *r, struct str where)
     }
 }
 
-/* ------- in ------- */
-
-static const struct field login_input[] = {
-    {.name = "username",
-     .aliases = "email",
-     .type = FIELD_TEXT,
-     .required = true,
-     .help = "Username or e-mail address."},
-    {.name = "password", .type = FIELD_SECRET, .required = true},
-    {.name = "next", .type = FIELD_TEXT, .blank = true, .help = "Where to go then, on this site."},
-    {.name = "csrfmiddlewaretoken",
-     .type = FIELD_SECRET,
-     .blank = true,
-     .help = "What the cookie csrftoken says; or the header X-CSRFToken."},
-};
+/* ------- the forms ------- */
 
 static const struct shape_field login_fields[] = {
     {.name = "user_id", .type = SHAPE_UUID, .nullable = true},
@@ -77,18 +72,12 @@ static void write_who(struct req *r, const struct user *user)
 {
     struct json_out *o = &r->out;
     json_open_object(o);
-    if (user != NULL) {
-        json_field_uuid(o, "user_id", user->id);
-        json_field_str(o, "username", user->username);
-    } else {
-        json_key(o, "user_id");
-        json_put_null(o);
-        json_key(o, "username");
-        json_put_null(o);
-    }
+    json_field_uuid_or_null(o, "user_id", user != NULL ? user->id : (struct uuid){{0}});
+    json_field_str_or_null(o, "username", user != NULL ? user->username : STR_NULL);
     json_close_object(o);
 }
 
+/* For signing out too: a link must not do it, so the page asks. */
 static enum err show_form(struct req *r)
 {
     csrf_give_cookie(r);
@@ -108,6 +97,26 @@ static struct str problem_text(const struct req *r, enum err e)
     default: return r->detail.p != NULL ? r->detail : str_of(err_text(e));
     }
 }
+
+#define FORM_ROUTE(writer)                                                                         \
+    {                                                                                              \
+        .method = "GET", .access = ACCESS_ANYONE, .query = FIELDS(next_query),                     \
+        .handle = show_form, .page = (writer), .out = &shape_browser_login, .status = 200,         \
+        .secret = true                                                                             \
+    }
+
+/* ------- in ------- */
+
+static const struct field login_input[] = {
+    {.name = "username",
+     .aliases = "email",
+     .type = FIELD_TEXT,
+     .required = true,
+     .help = "Username or e-mail address."},
+    {.name = "password", .type = FIELD_SECRET, .required = true},
+    NEXT_FIELD,
+    CSRF_FIELD,
+};
 
 static void login_page(struct req *r, enum err e, struct buf *out)
 {
@@ -175,14 +184,7 @@ const struct resource web_login_resource = {
     .name = "Browser Login",
     .description = "Signs a browser in: sets the cookie sessionid.",
     .paths = {"/api-auth/login/"},
-    .methods = {{.method = "GET",
-                 .access = ACCESS_ANYONE,
-                 .query = FIELDS(next_query),
-                 .handle = show_form,
-                 .page = login_page,
-                 .out = &shape_browser_login,
-                 .status = 200,
-                 .secret = true},
+    .methods = {FORM_ROUTE(login_page),
                 {.method = "POST",
                  .access = ACCESS_IGNORE,
                  .db = ROUTE_WRITE,
@@ -199,21 +201,7 @@ const struct resource web_login_resource = {
 
 /* ------- out ------- */
 
-static const struct field logout_input[] = {
-    {.name = "next", .type = FIELD_TEXT, .blank = true, .help = "Where to go then, on this site."},
-    {.name = "csrfmiddlewaretoken",
-     .type = FIELD_SECRET,
-     .blank = true,
-     .help = "What the cookie csrftoken says; or the header X-CSRFToken."},
-};
-
-/* A link must not sign anybody out: the page asks. */
-static enum err ask(struct req *r)
-{
-    csrf_give_cookie(r);
-    write_who(r, r->call.me);
-    return ERR_OK;
-}
+static const struct field logout_input[] = {NEXT_FIELD, CSRF_FIELD};
 
 static void logout_page(struct req *r, enum err e, struct buf *out)
 {
@@ -249,14 +237,7 @@ const struct resource web_logout_resource = {
     .name = "Browser Logout",
     .description = "Signs a browser out.",
     .paths = {"/api-auth/logout/"},
-    .methods = {{.method = "GET",
-                 .access = ACCESS_ANYONE,
-                 .query = FIELDS(next_query),
-                 .handle = ask,
-                 .page = logout_page,
-                 .out = &shape_browser_login,
-                 .status = 200,
-                 .secret = true},
+    .methods = {FORM_ROUTE(logout_page),
                 {.method = "POST",
                  .access = ACCESS_ANYONE,
                  .db = ROUTE_WRITE,

@@ -1,5 +1,6 @@
 #include "web/openapi.h"
 
+#include "serve/router.h"
 #include "web/openapi_private.h"
 
 static const char description[] =
@@ -35,12 +36,12 @@ static void put_path(struct openapi_writer *w, const struct resource *resource)
     } methods[] = {
         {"GET", "get"}, {"POST", "post"}, {"PUT", "put"}, {"PATCH", "patch"}, {"DELETE", "delete"}};
     struct json_out *o = &w->o;
-    json_key_str(o, openapi_full_path(w, resource->paths[0]));
+    json_key_str(o, router_full_path(w->arena, resource->paths[0]));
     json_open_object(o);
     if (resource->paths[1] != NULL) {
         json_field_open_array(o, "x-aliases");
         for (size_t i = 1; i < PATHS_MAX && resource->paths[i] != NULL; i++) {
-            json_str(o, openapi_full_path(w, resource->paths[i]));
+            json_str(o, router_full_path(w->arena, resource->paths[i]));
         }
         json_close_array(o);
     }

@@ -5,6 +5,9 @@
 #include "base/buf.h"
 #include "base/conf.h"
 
+/* More than it takes in any form. */
+enum { OPENAPI_BYTES_MAX = 16 * 1024 * 1024 };
+
 /* Appends the document as compact JSON. It tells of what the settings turn on (AUTH_BASIC). Fails
  * (out->failed) if it is larger than `out` may be. */
 void openapi_write(const struct conf *conf, struct buf *out);

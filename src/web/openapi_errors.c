@@ -73,16 +73,6 @@ static void add(bool out[ERR_COUNT], const enum err *list)
     }
 }
 
-static bool is_paged(const struct route *route)
-{
-    for (size_t i = 0; i < route->query_count; i++) {
-        if (strcmp(route->query[i].name, "page_size") == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void add_of_access(const struct route *route, bool out[ERR_COUNT])
 {
     bool is_guarded = route->access == ACCESS_USER || route->access == ACCESS_ADMIN;
@@ -95,6 +85,7 @@ static void add_of_access(const struct route *route, bool out[ERR_COUNT])
     if (!is_safe && route->access != ACCESS_IGNORE) {
         out[ERR_FORBIDDEN] = true; /* what belongs to others */
         out[ERR_CSRF] = true;
+        out[ERR_TOO_LARGE] = true; /* a form, and its token with it */
     }
     out[ERR_CSRF] |= route->ticket;
 }
@@ -107,7 +98,7 @@ void openapi_errors_of(const struct route *route, bool out[ERR_COUNT])
     if (route->input_count > 0) {
         add(out, of_bodies);
     }
-    if (is_paged(route)) {
+    if (openapi_is_paged(route)) {
         add(out, of_pages);
     }
     if (route->db == ROUTE_WRITE) {

@@ -54,11 +54,6 @@ void openapi_put_tags(struct openapi_writer *w)
     json_close_array(&w->o);
 }
 
-struct str openapi_full_path(struct openapi_writer *w, const char *path)
-{
-    return path[0] == '/' ? str_of(path) : arena_printf(w->arena, "/api/%s", path);
-}
-
 /* ------- names ------- */
 
 static bool takes(const struct field *fields, size_t count, const char *name)
@@ -71,10 +66,14 @@ static bool takes(const struct field *fields, size_t count, const char *name)
     return false;
 }
 
+bool openapi_is_paged(const struct route *route)
+{
+    return takes(route->query, route->query_count, "page_size");
+}
+
 static bool is_list(const struct route *route)
 {
-    return takes(route->query, route->query_count, "page_size") ||
-           (route->out != NULL && route->out->name[0] == '[');
+    return openapi_is_paged(route) || (route->out != NULL && openapi_is_bare_list(route->out));
 }
 
 static const struct {
@@ -128,9 +127,7 @@ static struct str operation_id(struct openapi_writer *w, const struct resource *
         buf_lit(&name, "root_");
     }
     buf_str(&name, str_of(action_name(resource, route)));
-    struct str copy = arena_copy(w->arena, buf_view(&name));
-    buf_fini(&name);
-    return copy;
+    return buf_end(&name, w->arena);
 }
 
 /* "users_partial_update" -> "UsersPartialUpdateRequest". */
@@ -148,9 +145,7 @@ static struct str body_name(struct openapi_writer *w, struct str operation)
         is_first = c == '_';
     }
     buf_lit(&name, "Request");
-    struct str copy = arena_copy(w->arena, buf_view(&name));
-    buf_fini(&name);
-    return copy;
+    return buf_end(&name, w->arena);
 }
 
 static bool cut_end(struct str *s, const char *end)

@@ -35,10 +35,10 @@ struct openapi_writer {
 
 void openapi_put_operation(struct openapi_writer *w, const struct resource *resource,
                            const struct route *route);
+/* Does it answer with a list, page by page? */
+bool openapi_is_paged(const struct route *route);
 /* The tags with their descriptions. */
 void openapi_put_tags(struct openapi_writer *w);
-/* "/api/users/{id}/" of a resource's path. */
-struct str openapi_full_path(struct openapi_writer *w, const char *path);
 
 /* --- openapi_errors.c --- */
 
@@ -52,6 +52,8 @@ void openapi_put_error_schemas(struct openapi_writer *w);
 
 /* --- openapi_schema.c --- */
 
+/* Is it "[Message]": a bare list of the shape Message? */
+bool openapi_is_bare_list(const struct shape *shape);
 /* Keys of the schema of a field, into an open object. */
 void openapi_put_field(struct openapi_writer *w, const struct field *field, bool is_query);
 /* The schema of an answer as a value: a reference, or a list of them. Notes what it names. */

@@ -1,14 +1,22 @@
 /* Fields and shapes as JSON Schema (2020-12). */
 #include "web/openapi_private.h"
 
-void openapi_put_words(struct openapi_writer *w, const char *words)
+static void put_words(struct openapi_writer *w, const char *words, bool and_null)
 {
     struct str rest = str_of(words);
     json_open_array(&w->o);
     while (rest.p != NULL) {
         json_str(&w->o, str_cut(&rest, ','));
     }
+    if (and_null) {
+        json_put_null(&w->o);
+    }
     json_close_array(&w->o);
+}
+
+void openapi_put_words(struct openapi_writer *w, const char *words)
+{
+    put_words(w, words, false);
 }
 
 void openapi_put_help(struct openapi_writer *w, const char *help, const char *aliases)
@@ -52,15 +60,8 @@ static void put_type(struct openapi_writer *w, const char *type, bool nullable)
 
 static void put_choices(struct openapi_writer *w, const char *choices, bool nullable)
 {
-    struct str rest = str_of(choices);
-    json_field_open_array(&w->o, "enum");
-    while (rest.p != NULL) {
-        json_str(&w->o, str_cut(&rest, ','));
-    }
-    if (nullable) {
-        json_put_null(&w->o);
-    }
-    json_close_array(&w->o);
+    json_key(&w->o, "enum");
+    put_words(w, choices, nullable);
 }
 
 /* ------- what is taken ------- */
@@ -180,11 +181,17 @@ static void put_body_schema(struct openapi_writer *w, const struct openapi_body 
     json_close_object(o);
 }
 
+/* The key of a reference, into an open object. */
+static void put_ref_key(struct openapi_writer *w, struct str name)
+{
+    json_field_str(&w->o, "$ref",
+                   arena_printf(w->arena, "#/components/schemas/%.*s", STR_ARG(name)));
+}
+
 static void put_ref(struct openapi_writer *w, struct str name)
 {
     json_open_object(&w->o);
-    json_field_str(&w->o, "$ref",
-                   arena_printf(w->arena, "#/components/schemas/%.*s", STR_ARG(name)));
+    put_ref_key(w, name);
     json_close_object(&w->o);
 }
 
@@ -208,8 +215,7 @@ void openapi_put_body(struct openapi_writer *w, const struct route *route, struc
 
 /* ------- what is answered ------- */
 
-/* "[Message]" is a bare list of the shape Message. */
-static bool is_bare_list(const struct shape *shape)
+bool openapi_is_bare_list(const struct shape *shape)
 {
     return shape->name[0] == '[';
 }
@@ -217,7 +223,7 @@ static bool is_bare_list(const struct shape *shape)
 static struct str object_name(const struct shape *shape)
 {
     struct str name = str_of(shape->name);
-    return is_bare_list(shape) ? (struct str){name.p + 1, name.n - 2} : name;
+    return openapi_is_bare_list(shape) ? (struct str){name.p + 1, name.n - 2} : name;
 }
 
 static struct str page_name(struct openapi_writer *w, const struct shape *shape)
@@ -252,7 +258,7 @@ static void note(struct openapi_writer *w, const struct shape *shape)
 void openapi_put_answer(struct openapi_writer *w, const struct shape *shape)
 {
     note(w, shape);
-    if (is_bare_list(shape)) {
+    if (openapi_is_bare_list(shape)) {
         json_open_object(&w->o);
         json_field_str(&w->o, "type", STR("array"));
         json_key(&w->o, "items");
@@ -289,8 +295,7 @@ static void put_object(struct openapi_writer *w, const struct shape_field *field
     struct json_out *o = &w->o;
     if (!field->nullable) {
         note(w, field->of);
-        json_field_str(o, "$ref",
-                       arena_printf(w->arena, "#/components/schemas/%s", field->of->name));
+        put_ref_key(w, str_of(field->of->name));
         return;
     }
     json_field_open_array(o, "oneOf");

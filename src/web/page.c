@@ -56,3 +56,9 @@ struct str page_user(const struct req *r)
 {
     return r->call.me != NULL ? r->call.me->username : STR("");
 }
+
+enum err page_ask_nothing(struct req *r)
+{
+    (void)r;
+    return ERR_OK;
+}

@@ -16,4 +16,12 @@ void page_write(struct req *r, const char *path, const struct slot *slots, size_
 /* "Ada" for who is signed in, else empty. */
 struct str page_user(const struct req *r);
 
+/* The method of a page that is the same for everybody. */
+handler page_ask_nothing;
+#define PAGE_ROUTE(writer)                                                                         \
+    {                                                                                              \
+        .method = "GET", .access = ACCESS_ANYONE, .throttle = THROTTLE_NEVER,                      \
+        .handle = page_ask_nothing, .page = (writer), .status = 200, .one_form = true              \
+    }
+
 page_writer browse_page; /* of whatever has no page of its own: the answer, laid out */

@@ -7,8 +7,6 @@
 #include "web/openapi.h"
 #include "json/yaml.h"
 
-enum { DOCUMENT_MAX = 16 * 1024 * 1024 };
-
 struct document {
     struct buf text;
     struct str etag; /* in the arena */
@@ -29,8 +27,8 @@ struct openapi *openapi_new(const struct conf *conf)
     openapi->conf = conf;
     pthread_mutex_init(&openapi->lock, NULL);
     arena_init(&openapi->arena);
-    buf_init(&openapi->json.text, DOCUMENT_MAX);
-    buf_init(&openapi->yaml.text, DOCUMENT_MAX);
+    buf_init(&openapi->json.text, OPENAPI_BYTES_MAX);
+    buf_init(&openapi->yaml.text, OPENAPI_BYTES_MAX);
     return openapi;
 }
 

@@ -3,12 +3,6 @@
 #include "web/assets.h"
 #include "web/page.h"
 
-static enum err nothing(struct req *r)
-{
-    (void)r;
-    return ERR_OK;
-}
-
 static void swagger_page(struct req *r, enum err e, struct buf *out)
 {
     bool is_there = asset_is_there("swagger-ui/swagger-ui-bundle.js");
@@ -20,11 +14,5 @@ const struct resource web_swagger_resource = {
     .name = "Swagger UI",
     .description = "The API to read and to try.",
     .paths = {"schema/swagger-ui/"},
-    .methods = {{.method = "GET",
-                 .access = ACCESS_ANYONE,
-                 .throttle = THROTTLE_NEVER,
-                 .handle = nothing,
-                 .page = swagger_page,
-                 .status = 200,
-                 .one_form = true}},
+    .methods = {PAGE_ROUTE(swagger_page)},
 };

@@ -27,7 +27,7 @@ import {
     ok,
     unauthorized,
 } from '../lib/expect.mjs';
-import { startServer } from '../lib/server.mjs';
+import { ON_FILE, startServer } from '../lib/server.mjs';
 
 const ROOT = '/api/admin/users/';
 let server, api, admin, ada, bea, cyd, host;
@@ -88,6 +88,42 @@ describe('the list', () => {
         }
         assert.deepEqual(names(await list({})), [...orders.created_at].reverse(), 'newest first');
         assert.deepEqual(names(await list({ ordering: 'nothing' })), names(await list({})));
+    });
+
+    test('a cursor stays where it is when the row that it stands on changes or goes', async () => {
+        const made = [];
+        for (const name of ['cursor1', 'cursor2', 'cursor3', 'cursor4', 'cursor5']) {
+            const sent = { email: `${name}@example.com`, username: name };
+            made.push(ok(await admin.post(ROOT, sent), 201));
+        }
+        const rows = (body) => names(body).map((name) => name.replace('cursor', ''));
+        const behind = async ({ next }) => {
+            const { pathname, search } = new URL(next);
+            return rows(ok(await admin.get(pathname + search)));
+        };
+        const path = (n) => `${ROOT}${made[n - 1].id}/`;
+        // by the words' index, and along that of the order
+        for (const filter of [{ search: 'cursor' }, { created_after: made[0].created_at }]) {
+            const first = { ...filter, cursor: '', page_size: 2 };
+            const up = await list({ ...first, ordering: 'username' });
+            const down = await list({ ...first, ordering: '-email' });
+            assert.deepEqual([rows(up), rows(down)], [['1', '2'], ['5', '4']]);
+            ok(await admin.patch(path(2), { username: 'zzz', email: 'zzz@example.com' }));
+            ok(await admin.patch(path(4), { username: 'aab', email: 'aab@example.com' }));
+            assert.deepEqual(await behind(up), ['3', '5']);
+            assert.deepEqual(await behind(down), ['3', '1']);
+            const back = { username: 'cursor2', email: 'cursor2@example.com' };
+            ok(await admin.patch(path(2), back));
+            ok(await admin.patch(path(4), { username: 'cursor4', email: 'cursor4@example.com' }));
+        }
+        const first = { cursor: '', page_size: 2, created_after: made[0].created_at };
+        const up = await list({ ...first, ordering: 'username' });
+        const down = await list({ ...first, ordering: '-email' });
+        ok(await admin.delete(path(2)), 204);
+        ok(await admin.delete(path(4)), 204);
+        assert.deepEqual(await behind(up), ['3', '5']);
+        assert.deepEqual(await behind(down), ['3', '1']);
+        for (const n of [1, 3, 5]) ok(await admin.delete(path(n)), 204);
     });
 
     test('by when they were last seen, who never was among them', async () => {
@@ -154,6 +190,12 @@ describe('the list', () => {
         const { next } = await list({ cursor: '', page_size: 1 });
         const cursor = new URL(next).searchParams.get('cursor');
         err(await admin.get(ROOT, { cursor, ordering: 'email' }), 400, 'bad_cursor');
+        const byName = await list({ cursor: '', page_size: 1, ordering: 'username' });
+        const bytes = Buffer.from(new URL(byName.next).searchParams.get('cursor'), 'base64url');
+        for (const added of [[0xff], [0], [0xc3]]) {
+            const bad = Buffer.concat([bytes, Buffer.from(added)]).toString('base64url');
+            err(await admin.get(ROOT, { cursor: bad, ordering: 'username' }), 400, 'bad_cursor');
+        }
         err(await admin.get(ROOT, { page: 99 }), 404, 'invalid_page');
     });
 
@@ -187,6 +229,7 @@ describe('making an account', () => {
         contains(made, { username: 'quiet', role: 'guest' });
         const detail = ok(await admin.get(`${ROOT}${made.id}/`));
         contains(detail, { can_log_in: false, session_count: 0, conversation_count: 0 });
+        assert.equal(detail.conversation_count_capped, false);
         for (const password of ['!', '', PASSWORD]) {
             ok(await api.post('/api/token/', { username: 'quiet', password }), 400, 401);
         }
@@ -238,6 +281,28 @@ describe('one account', () => {
         notFound(await admin.patch(`${ROOT}${NO_UUID}/`, {}));
     });
 
+    test('in how many conversations he is is counted up to 10,000', ON_FILE, async () => {
+        const user = await register(server);
+        const of = async () => ok(await admin.get(`${ROOT}${user.id}/`));
+        const add = async (count) => {
+            const numbers = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})`;
+            const id = server.sqlId(user.id);
+            await server.sql(
+                `BEGIN; CREATE TEMP TABLE made AS ${numbers} SELECT randomblob(16) AS id FROM n; ` +
+                    'INSERT INTO conversation (id, title, metadata, created_by, created_at, ' +
+                    'updated_at, last_seq, message_count, participant_count, rev, stamp) ' +
+                    `SELECT id, '', '{}', ${id}, 1, 1, 0, 0, 1, 1, 1 FROM made; ` +
+                    'INSERT INTO participant (conversation_id, user_id, role, joined_at, ' +
+                    'read_seq, archived, pinned, rev, stamp, joined_stamp) ' +
+                    `SELECT id, ${id}, 'owner', 1, 0, 0, 0, 1, 1, 1 FROM made; COMMIT`,
+            );
+        };
+        await add(10_000);
+        contains(await of(), { conversation_count: 10_000, conversation_count_capped: false });
+        await add(1);
+        contains(await of(), { conversation_count: 10_000, conversation_count_capped: true });
+    });
+
     test('who looks is in the log', async () => {
         const user = await register(server);
         ok(await admin.get(`${ROOT}${user.id}/`));
@@ -284,6 +349,16 @@ describe('his password', () => {
         invalid(await admin.post(target, {}), { password: REQUIRED });
         invalid(await admin.post(target, { password: '12345678' }), { password: true });
         notFound(await admin.post(`${ROOT}${NO_UUID}/password/`, { password: PASSWORD }));
+    });
+
+    test("an admin's own needs the old one", async () => {
+        const target = `${ROOT}${admin.id}/password/`;
+        const at = /\/api\/users\/me\/password\//;
+        invalid(await admin.post(target, { password: 'Taken-over-1' }), { password: at });
+        unauthorized(await api.post('/api/token/', { username: 'root', password: 'Taken-over-1' }));
+        const wrong = { old_password: 'no', new_password: 'Taken-over-1' };
+        invalid(await admin.post('/api/users/me/password/', wrong), { old_password: true });
+        await login(server, 'root');
         ok(await ada.get('/api/users/me/'));
     });
 });

@@ -1,10 +1,13 @@
 // Signing in by browser: the form, the cookies, CSRF, and what a session may do.
 import assert from 'node:assert/strict';
+import fs from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { Browser, LOGIN, LOGOUT, PAGE, formToken } from '../lib/browser_session.mjs';
 import { PASSWORD, register } from '../lib/client.mjs';
-import { ok, unauthorized } from '../lib/expect.mjs';
+import { err, ok, unauthorized } from '../lib/expect.mjs';
 import { openSocket } from '../lib/live.mjs';
 import { startServer } from '../lib/server.mjs';
 
@@ -175,6 +178,24 @@ describe('a session', () => {
         assert.equal(ok(await browser.ask('GET', CONVERSATIONS)).count, 2);
     });
 
+    test('a form over the limit is too large, whatever its token; other bodies have none', async () => {
+        const { browser } = await signedIn();
+        const filling = 'x'.repeat(1024 * 1024);
+        const csrfmiddlewaretoken = browser.cookies.csrftoken;
+        for (const form of [{ title: filling, csrfmiddlewaretoken }, { title: filling }]) {
+            err(await browser.ask('POST', CONVERSATIONS, { form }), 413, 'too_large');
+        }
+        const multipart = { 'content-type': 'multipart/form-data; boundary=b' };
+        const body = `--b\r\nContent-Disposition: form-data; name="title"\r\n\r\n${filling}\r\n--b--`;
+        const sent = { body, headers: multipart };
+        err(await browser.ask('POST', CONVERSATIONS, sent), 413, 'too_large');
+        const foreign = { ...multipart, origin: 'http://evil.example' };
+        refused(await browser.ask('POST', CONVERSATIONS, { body, headers: foreign }), /Origin/);
+        const json = { title: filling };
+        refused(await browser.ask('POST', CONVERSATIONS, { json }), /CSRF token missing/);
+        err(await browser.change('POST', CONVERSATIONS, json), 413, 'too_large');
+    });
+
     test("another session's token is no good", async () => {
         const { browser } = await signedIn();
         const { browser: other } = await signedIn();
@@ -292,8 +313,9 @@ describe('a page of what was refused early', () => {
         assert.ok(!('www-authenticate' in answer.headers));
     });
 
-    test('behind TLS cookies are for TLS', async () => {
-        const behind = await startServer({ env: { PUBLIC_URL: 'https://chat.example' } });
+    test('behind TLS cookies are for TLS, however the address is written', async () => {
+        const PUBLIC_URL = 'HTTPS://Chat.Example:443/';
+        const behind = await startServer({ env: { PUBLIC_URL } });
         try {
             const user = await register(behind);
             const browser = new Browser(behind);
@@ -303,6 +325,13 @@ describe('a page of what was refused early', () => {
             const answer = await page(browser, LOGIN, { origin }, form);
             assert.equal(answer.status, 302);
             assert.match(browser.lines.sessionid, /; Secure/);
+            for (const link of Object.values(ok(await browser.ask('GET', '/api/')))) {
+                assert.match(link, /^https:\/\/chat\.example\/api\//);
+            }
+            for (const other of ['http://chat.example', 'https://chat.example:444', 'https://chat.example.evil']) {
+                refused(await browser.change('POST', CONVERSATIONS, {}, { origin: other }), /Origin/);
+            }
+            ok(await browser.change('POST', CONVERSATIONS, {}, { origin: 'https://chat.example:443' }), 201);
         } finally {
             await behind.stop();
         }
@@ -392,6 +421,35 @@ describe('what pages load', () => {
         const none = { 'accept-encoding': 'gzip;q=0' };
         const refusedCoding = await browser.ask('GET', '/static/css/confab.css', { headers: none });
         assert.ok(!('content-encoding' in refusedCoding.headers));
+    });
+
+    test('the icon that browsers ask for of themselves is that of the pages', async () => {
+        const browser = new Browser(server);
+        const { text } = await browser.page(LOGIN);
+        const [, linked] = text.match(/<link rel="icon" href="([^"]+)"/);
+        const asked = await browser.ask('GET', '/favicon.ico', { headers: { accept: 'image/*' } });
+        assert.equal(asked.status, 200);
+        assert.equal(asked.headers['content-type'], 'image/svg+xml');
+        assert.equal(asked.text, (await browser.ask('GET', linked)).text);
+        const known = { 'if-none-match': asked.headers.etag };
+        assert.equal((await browser.ask('GET', '/favicon.ico', { headers: known })).status, 304);
+    });
+
+    test('from a folder, all that changes is there, and Swagger UI as it is', async (t) => {
+        const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'confab-assets-'));
+        t.after(() => fs.rm(folder, { recursive: true }));
+        await fs.cp(new URL('../../web', import.meta.url), folder, { recursive: true });
+        const here = await startServer({ env: { ASSETS_DIR: folder } });
+        t.after(() => here.stop());
+        const bundle = '/static/swagger-ui/swagger-ui-bundle.js';
+        const [own, shipped] = [new Browser(here), new Browser(server)];
+        const wanted = await shipped.ask('GET', bundle);
+        assert.equal(wanted.status, 200);
+        assert.deepEqual((await own.ask('GET', bundle)).body, wanted.body);
+        await fs.appendFile(path.join(folder, 'js/dom.js'), '\n// changed');
+        assert.match((await own.ask('GET', '/static/js/dom.js')).text, /changed$/);
+        await fs.rm(path.join(folder, 'js/ui.js'));
+        assert.equal((await own.ask('GET', '/static/js/ui.js')).status, 404);
     });
 
     test('is nothing but what is there', async () => {

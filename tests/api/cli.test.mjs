@@ -105,6 +105,27 @@ describe('migrate', () => {
         await good(['migrate']);
     });
 
+    test('what SQLite was once told of few rows does not outlive new indexes', async (t) => {
+        const { dir, good, sql } = place(t);
+        const user = ['createsuperuser', '--noinput', '--email', 'ann@example.com'];
+        const statistics = () =>
+            sql("SELECT count(*) FROM sqlite_schema WHERE name = 'sqlite_stat1'");
+        await good(['migrate']);
+        await good(user, { CONFAB_SUPERUSER_PASSWORD: PASSWORD });
+        await good(['migrate', '0005']);
+        await sql('ANALYZE');
+        assert.equal(await statistics(), '1');
+        await good(['migrate', '0005']);
+        assert.equal(await statistics(), '1', 'nothing was migrated');
+        await good(['migrate']);
+        assert.equal(await statistics(), '0');
+        await good(['migrate', '0005']);
+        await sql('ANALYZE');
+        const server = await new Server({ dir }).start();
+        t.after(() => server.stop());
+        assert.equal(await statistics(), '0', 'the server migrates by itself');
+    });
+
     test('to a target by number', async (t) => {
         const { good, bad } = place(t);
         const [first] = rows(await good(['migrate', '--list']));

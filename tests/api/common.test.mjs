@@ -178,7 +178,7 @@ describe('methods', () => {
         const res = await owner.options(messages());
         const body = assertShape(metadataAnswer, ok(res));
         assert.equal(res.headers.allow, 'GET, POST, HEAD, OPTIONS');
-        assert.ok(body.renders.includes('application/json'));
+        assert.deepEqual(body.renders, ['application/json', 'text/html']);
         assert.deepEqual(body.parses.slice().sort(), [
             'application/json',
             'application/x-www-form-urlencoded',
@@ -195,6 +195,18 @@ describe('methods', () => {
         assert.equal(role.type, 'choice');
         assert.ok(role.choices.some((choice) => choice.value === 'host'));
         ok(await api.options('/api/token/'));
+    });
+
+    test('OPTIONS tells in what forms an answer comes', async () => {
+        for (const [path, forms] of [
+            ['/api/schema/', ['application/json', 'text/html', 'application/yaml', 'application/vnd.oai.openapi']],
+            ['/api/events/', ['application/json', 'text/html', 'text/event-stream']],
+            ['/api/schema/swagger-ui/', ['text/html']],
+            ['/admin/', ['text/html']],
+            ['/static/js/admin.js', []],
+        ]) {
+            assert.deepEqual(ok(await owner.options(path)).renders, forms, path);
+        }
     });
 
     test('OPTIONS leaves out what the caller may not write', async () => {

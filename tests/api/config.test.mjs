@@ -45,6 +45,8 @@ describe('a bad setting stops the start with one sentence', () => {
         ['ALLOWED_HOSTS', 'http://a.example/'],
         ['TRUSTED_PROXIES', '10.0.0.0/99'],
         ['PUBLIC_URL', 'ftp://x'],
+        ['PUBLIC_URL', 'https://chat.example:port'],
+        ['PUBLIC_URL', 'https://chat example'],
         ['BODY_SIZE_MAX', '1'],
         ['CORS_ALLOWED_ORIGINS', 'nonsense'],
         ['LOG_LEVEL', 'loud'],

@@ -15,6 +15,7 @@ import {
     untilDead,
     walk,
 } from '../lib/client.mjs';
+import { Browser } from '../lib/browser_session.mjs';
 import {
     NO_UUID,
     contains,
@@ -130,6 +131,15 @@ describe('GET /api/users/', () => {
     test('filters together', async () => {
         assert.deepEqual(names(await list(zoe, { role: 'host', search: 'zoel' })), ['yan']);
         assert.deepEqual(names(await list(zoe, { role: 'guest', search: 'zoel' })), []);
+    });
+
+    test('in each order, by page and by cursor', async () => {
+        for (const ordering of ['created_at', '-created_at', 'username', '-username']) {
+            const path = `/api/users/?page_size=2&ordering=${ordering}`;
+            const byPage = await walk(zoe, path);
+            assert.ok(byPage.length > 2);
+            assert.deepEqual(ids(await walk(zoe, `${path}&cursor=`)), ids(byPage), ordering);
+        }
     });
 
     test('by page and by cursor', async () => {
@@ -249,6 +259,24 @@ describe('changing a user', () => {
         await untilDead(user);
         ok(await admin.patch(path(user), { is_active: true }));
         ok(await (await login(server, user.username)).get('/api/users/me/'));
+    });
+
+    test('what was signed in before a deactivation stays signed out', async () => {
+        const user = await register(server);
+        const key = { username: user.username, password: PASSWORD };
+        const { token } = ok(await api.post('/api-token-auth/', key));
+        const browser = new Browser(server);
+        assert.equal((await browser.signIn(user.username)).status, 302);
+        ok(await browser.ask('GET', '/api/users/me/'));
+        ok(await admin.patch(path(user), { is_active: false }));
+        await untilDead(user);
+        ok(await admin.patch(path(user), { is_active: true }));
+        unauthorized(await user.get('/api/users/me/'));
+        unauthorized(await api.post('/api/token/refresh/', { refresh: user.refresh }));
+        unauthorized(await api.with({ authorization: `Token ${token}` }).get('/api/users/me/'));
+        unauthorized(await browser.ask('GET', '/api/users/me/'));
+        const again = await login(server, user.username);
+        assert.equal(ok(await again.get('/api/users/me/sessions/')).count, 1, 'only the new one');
     });
 
     test('a password is 400', async () => {

@@ -52,6 +52,22 @@ const isOut = async (user) =>
     assert.equal((await user.get('/api/users/me/')).status, 401, `${user.username} is signed out`);
 
 describe('one user', () => {
+    test('who is oneself gives the old password for a new one', async (t) => {
+        const other = await makeAdmin(server);
+        const page = await open(t, `#/users/${other.id}`, { as: other });
+        t.after(() => admin.delete(`/api/users/${other.id}/`)); // another test needs the last one
+        await button(page, 'Change password').click();
+        await dialog(page).getByLabel('Old password').fill('wrong');
+        await dialog(page).getByLabel('New password').fill('another-Passw0rd');
+        page.allow.push(refused(400));
+        await button(dialog(page), 'Change password').click();
+        await dialog(page).getByText('entered incorrectly').waitFor();
+        await dialog(page).getByLabel('Old password').fill(PASSWORD);
+        await button(dialog(page), 'Change password').click();
+        await dialog(page).waitFor({ state: 'detached' });
+        await login(server, other.username, 'another-Passw0rd');
+    });
+
     for (const size of SIZES) {
         test(`made, changed, signed out, given a password, erased: ${size}`, async (t) => {
             const page = await open(t, '#/users', { size });
@@ -210,6 +226,8 @@ describe('conversations', () => {
             await button(row(part('Participants'), admin.username), 'Remove').click();
             await button(dialog(page), 'Remove').click();
             await page.getByText('1 participant', { exact: true }).waitFor();
+            const count = page.getByLabel('About').locator('dt:text-is("Participants") + dd');
+            await count.getByText('1', { exact: true }).waitFor();
 
             await button(page.locator('.page-head'), 'Delete').click();
             await typeWord('delete')(dialog(page));

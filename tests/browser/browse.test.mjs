@@ -161,7 +161,7 @@ describe('an answer', () => {
     });
 
     test('comes in other formats', async (t) => {
-        const page = await open(t, ME, { allow: [/favicon\.ico/] }); // Chromium asks for it where no page is
+        const page = await open(t, ME);
         await page.locator('.menu > summary').click();
         await page.getByRole('link', { name: 'As json' }).click();
         await page.waitForURL(`**${ME}?format=json`);

@@ -53,7 +53,6 @@ async function write(page, text) {
 async function openTalk(t, user, { id }, options = {}) {
     const page = await openPage(t, chromium, user.server, `/#/c/${id}`, { as: user, ...options });
     await composer(page).waitFor();
-    await button(page, 'People and settings').waitFor();
     return page;
 }
 

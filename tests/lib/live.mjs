@@ -80,7 +80,7 @@ export class Listener {
         return `${this.frames.length} frames,${how} the last:\n  ${last}`;
     }
 
-    // Resolves with the first answer of ask() that is not undefined; asked whenever something
+    // Resolves with the first answer of ask() but undefined and false; asked whenever something
     // comes.
     until(ask, what, { whenClosed = false, ms = WAIT_MS } = {}) {
         return new Promise((resolve, reject) => {
@@ -93,7 +93,7 @@ export class Listener {
             const look = () => {
                 const answer = ask();
                 if (this.broken) give(this.broken);
-                else if (answer !== undefined) stop(resolve, answer);
+                else if (answer !== undefined && answer !== false) stop(resolve, answer);
                 else if (this.closed && !whenClosed) give('closed before');
             };
             const timer = setTimeout(() => give('not in time'), ms);

@@ -6,7 +6,7 @@ import { RequestForm } from './browse/forms.js';
 import { Links } from './browse/links.js';
 import { filters, ordering, pages } from './browse/lists.js';
 import { loadSchema } from './browse/schema.js';
-import { request } from './session.js';
+import { jsonOf, request } from './session.js';
 import { confirmed } from './ui.js';
 
 const $ = (id) => document.getElementById(id);
@@ -16,14 +16,6 @@ const WITH_BODY = ['POST', 'PUT', 'PATCH'];
 
 const base = prefix.startsWith('/api') ? prefix : '/api/';
 const here = location.pathname.endsWith('/') ? location.pathname : `${location.pathname}/`;
-
-function readBody() {
-    try {
-        return JSON.parse($('body').textContent);
-    } catch {
-        return null;
-    }
-}
 
 // ---- the answer ---------------------------------------------------------------------------------
 
@@ -170,7 +162,7 @@ function addForms(schema, operations, present, links) {
 }
 
 async function enhance() {
-    const present = readBody();
+    const present = jsonOf($('body').textContent);
     const shown = shownAtFirst();
     const schema = await loadSchema().catch((error) => say(`No forms: ${error.message}`));
     const template = here.startsWith(base) ? schema?.pathOf(path, `/api/${here.slice(base.length)}`) : null;

@@ -30,8 +30,11 @@ export function replace(node, ...children) {
 
 export const icon = (name) => h('span', { class: `icon icon-${name}`, 'aria-hidden': 'true' });
 
+export const spinner = () =>
+    h('span', { class: 'spinner', role: 'status', 'aria-label': 'Loading' });
+
 // A colour of its own for each id, the same in all pages: a hue in degrees.
-export function hueOf(id) {
+function hueOf(id) {
     let hash = 0x811c9dc5; // FNV-1a
     for (const char of id) hash = Math.imul(hash ^ char.codePointAt(0), 0x01000193);
     return ((hash ^ (hash >>> 15)) >>> 0) % 360;

@@ -24,15 +24,17 @@ function describe(status, body) {
 }
 
 // Changes at each sign-in, so it is read for each request.
-const csrfToken = () => /(?:^|; )csrftoken=([^;]+)/.exec(document.cookie)?.[1] ?? '';
+export const csrfToken = () => /(?:^|; )csrftoken=([^;]+)/.exec(document.cookie)?.[1] ?? '';
 
-function addressOf(path, query = {}) {
+// The path with the query behind it; what is empty in it is left out.
+export function addressOf(path, query = {}) {
     const known = Object.entries(query).filter(([, value]) => value !== '' && value != null);
     if (known.length === 0) return path;
     return `${path}${path.includes('?') ? '&' : '?'}${new URLSearchParams(known)}`;
 }
 
-function parse(text) {
+// The text as JSON, null where it is none.
+export function jsonOf(text) {
     try {
         return JSON.parse(text);
     } catch {
@@ -61,7 +63,7 @@ export async function send(method, path, { body, query, signal, headers, cache =
 // the answer is none of success.
 export async function request(method, path, { json, ...options } = {}) {
     const { response, text } = await send(method, path, { ...options, body: JSON.stringify(json) });
-    const body = parse(text);
+    const body = jsonOf(text);
     const { ok, status } = response;
     if (ok) return body;
     const code = response.headers.get('x-error-code') ?? '';

@@ -4,6 +4,9 @@ import { h, icon, replace } from './dom.js';
 
 const TOAST_MS = 6_000;
 
+// Of inputs for names and other words that the keyboard knows no better than the reader.
+export const PLAIN_TEXT = { autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false' };
+
 // A short message at the bottom of the page; `bad`: something failed.
 export function toast(text, { bad = false } = {}) {
     let box = document.querySelector('.toasts');
@@ -78,8 +81,11 @@ export function field(label, { name, hint = null, ...props }) {
     return { node, input };
 }
 
+// What is wrong with a form as a whole; for showProblems().
+export const problemLine = () => h('p', { class: 'problem', role: 'alert', hidden: true });
+
 // Shows what the server (a RequestError) says of the form's fields beside them, and the rest in
-// `problem`, an element with role=alert. Without an error: takes all that away.
+// `problem`, a problemLine(). Without an error: takes all that away.
 export function showProblems(form, problem, error = null) {
     for (const node of form.querySelectorAll('.error')) node.remove();
     let left = error && Object.keys(error.fields).length === 0 ? [error.message] : [];
@@ -104,15 +110,25 @@ export function showProblems(form, problem, error = null) {
     first?.focus();
 }
 
-// A button that copies a text, and says that it has.
+// True if the text is there. The Clipboard API is there over TLS and on localhost only.
+export async function toClipboard(text) {
+    if (navigator.clipboard) {
+        return navigator.clipboard.writeText(text).then(
+            () => true,
+            () => false,
+        );
+    }
+    const area = h('textarea', { class: 'visually-hidden', 'aria-hidden': 'true' });
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    const isDone = document.execCommand('copy');
+    area.remove();
+    return isDone;
+}
+
+// A button that copies a text, and says that it has; if it may not, shows it, to be copied by hand.
 export function copyButton(text, label = 'Copy the address') {
-    const copy = async () => {
-        try {
-            await navigator.clipboard.writeText(text);
-            toast('Copied.');
-        } catch {
-            toast(text); // without TLS browsers do not let pages write there: to be copied by hand
-        }
-    };
+    const copy = async () => toast((await toClipboard(text)) ? 'Copied.' : text);
     return h('button', { type: 'button', class: 'small', onclick: copy }, icon('copy'), label);
 }

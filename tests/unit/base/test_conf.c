@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -364,9 +365,17 @@ static void reads_text(void **state)
     assert_loads(f, "--public-url https://chat.example.com// --contacts-visible MEMBERS", NULL);
     assert_string_equal(f->conf.public_url, "https://chat.example.com");
     assert_string_equal(f->conf.contacts_visible, "members");
-    assert_false(load(f, "--public-url chat.example.com", NULL));
-    assert_false(load(f, "--public-url https:///x", NULL));
-    assert_false(load(f, "--public-url https://x/?a", NULL));
+    assert_loads(f, "--public-url HTTPS://Chat.Example.com:443/App/", NULL);
+    assert_string_equal(f->conf.public_url, "https://chat.example.com/App");
+    static const char *const bad[] = {
+        "chat.example.com", "https:///x", "https://x/?a",    "https://x/a%2", "https://x/a^b",
+        "https://x:99999",  "https://",   "https://me@host", "https://x#y",   "ftp://x",
+    };
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        char flags[64];
+        (void)snprintf(flags, sizeof(flags), "--public-url %s", bad[i]);
+        assert_false(load(f, flags, NULL));
+    }
     assert_false(load(f, "--host=", NULL));
     assert_false(load(f, "--contacts-visible=", NULL));
 }

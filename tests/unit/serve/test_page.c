@@ -68,7 +68,7 @@ static enum err ask(struct fixture *f, const char *query, bool descending)
 
 static struct list_key key_of(int64_t n)
 {
-    return (struct list_key){n, {{(uint8_t)n, 1}}};
+    return (struct list_key){.n = n, .id = {{(uint8_t)n, 1}}};
 }
 
 /* Writes a page of the numbers `rows`, as the store gave them. */

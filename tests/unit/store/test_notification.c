@@ -75,7 +75,7 @@ static void read_sorted(struct fixture *f)
     assert_int_equal(db_query(db, 0, NO_ARGS, &rows), ERR_OK);
     while (db_next(&rows)) {
         assert_true(f->count < SORTED_MAX);
-        f->sorted[f->count++] = (struct list_key){db_int(&rows, 0), db_uuid(&rows, 1)};
+        f->sorted[f->count++] = (struct list_key){.n = db_int(&rows, 0), .id = db_uuid(&rows, 1)};
     }
     assert_int_equal(db_end(&rows, ERR_OK), ERR_OK);
     db_close(db);
@@ -121,7 +121,7 @@ static void assert_window(struct fixture *f, const struct window *window, size_t
     assert_int_equal(n, wanted);
     for (size_t i = 0; i < n; i++) {
         const struct message *m = rows[i].message;
-        assert_true(same_key((struct list_key){m->sent_at, m->id},
+        assert_true(same_key((struct list_key){.n = m->sent_at, .id = m->id},
                              f->sorted[window->descending ? first + i : first - i]));
         assert_true(uuid_eq(m->conversation_id, rows[i].in->conversation_id));
         assert_true(m->sender.username.n > 0);

@@ -1,6 +1,6 @@
 // Requests to the admin API; paths are those behind /api/admin/.
 
-import { request } from '../session.js';
+import { addressOf, request } from '../session.js';
 
 // Called when the session has ended or its user is no admin any more.
 let onRefused = () => {};
@@ -21,10 +21,8 @@ export async function ask(method, path, options) {
 export const read = (path, query, signal) => ask('GET', path, { query, signal });
 
 // An address to click at: a file of the whole list.
-export function exportAddress(path, query, format) {
-    const known = Object.entries(query).filter(([, value]) => value !== '' && value != null);
-    return `/api/admin/${path}?${new URLSearchParams([...known, ['export', format]])}`;
-}
+export const exportAddress = (path, query, format) =>
+    addressOf(`/api/admin/${path}`, { ...query, export: format });
 
 // What next and previous of a list say: {page} or {cursor}; null where there is none.
 export function placeOf(link) {

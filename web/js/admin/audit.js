@@ -2,7 +2,7 @@
 
 import { h } from '../dom.js';
 import { cut, link, moment, none, person } from './cells.js';
-import { makeList } from './list.js';
+import { listPage } from './list.js';
 
 const ACTIONS = {
     'user.create': 'Made an account',
@@ -80,19 +80,13 @@ const filters = [
 ];
 
 export function audit(page) {
-    const list = makeList(
-        {
-            path: 'audit/',
-            noun: ['entry', 'entries'],
-            caption: 'The audit log, newest first',
-            columns,
-            filters,
-            nameOf: ({ id }) => id,
-            exports: true,
-        },
-        page.change,
-    );
-    page.body.append(list.node);
-    list.show(page.query);
-    return list;
+    return listPage(page, {
+        path: 'audit/',
+        noun: ['entry', 'entries'],
+        caption: 'The audit log, newest first',
+        columns,
+        filters,
+        nameOf: ({ id }) => id,
+        exports: true,
+    });
 }

@@ -57,12 +57,15 @@ export const titleOf = (conversation) => {
 
 export const id = (value) => h('span', { class: 'mono id' }, value);
 
+// 1.4, 14
+export const roughly = (value) => numberOf(Number(value.toFixed(value < 10 ? 1 : 0)));
+
 // 1.4 GiB
 export function bytes(count) {
     const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
     const step = count > 0 ? Math.min(Math.floor(Math.log2(count) / 10), units.length - 1) : 0;
     const value = count / 1024 ** step;
-    return `${numberOf(Number(value.toFixed(value < 10 && step > 0 ? 1 : 0)))} ${units[step]}`;
+    return `${step > 0 ? roughly(value) : numberOf(Math.round(value))} ${units[step]}`;
 }
 
 // 3 d 4 h, 12 min 5 s: the two largest parts.

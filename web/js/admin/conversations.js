@@ -1,6 +1,6 @@
 // Everybody's conversations, and one of them: who takes part, what is written, closing and deleting.
 
-import { h, numberOf, replace } from '../dom.js';
+import { h, numberOf, replace, spinner } from '../dom.js';
 import { field, toast } from '../ui.js';
 import { ask, read } from './api.js';
 import {
@@ -17,10 +17,10 @@ import {
     titleOf,
 } from './cells.js';
 import { makeQuestion, openForm } from './dialogs.js';
-import { embedList, makeList } from './list.js';
+import { embedList, listPage } from './list.js';
 import { messageColumns, messageFilters, messageList } from './messages.js';
 import { go } from './route.js';
-import { missing, spinner } from './states.js';
+import { missing } from './states.js';
 
 const isOpen = (closed) => (closed ? badge('closed', 'warn') : badge('open', 'good'));
 
@@ -101,22 +101,16 @@ const actions = [
 ];
 
 export function conversations(page) {
-    const list = makeList(
-        {
-            path: 'conversations/',
-            noun: ['conversation', 'conversations'],
-            columns,
-            filters,
-            actions,
-            nameOf: titleOf,
-            ordering: '-updated_at',
-            exports: true,
-        },
-        page.change,
-    );
-    page.body.append(list.node);
-    list.show(page.query);
-    return list;
+    return listPage(page, {
+        path: 'conversations/',
+        noun: ['conversation', 'conversations'],
+        columns,
+        filters,
+        actions,
+        nameOf: titleOf,
+        ordering: '-updated_at',
+        exports: true,
+    });
 }
 
 // ---- one of them -------------------------------------------------------------------------------
@@ -142,7 +136,8 @@ const summary = (talk) =>
         ],
     ]);
 
-function removal(talk) {
+// `removed`: then the numbers of the conversation are others.
+function removal(talk, removed) {
     return (member, reload) => {
         const remove = async () => {
             const done = await makeQuestion({
@@ -150,8 +145,13 @@ function removal(talk) {
                 text: `${member.username} will not see this conversation any more.`,
                 yes: 'Remove',
                 danger: true,
-                act: () =>
-                    ask('DELETE', `/api/conversations/${talk.id}/participants/${member.id}/`),
+                act: async () => {
+                    await ask(
+                        'DELETE',
+                        `/api/conversations/${talk.id}/participants/${member.id}/`,
+                    );
+                    await removed();
+                },
             });
             if (done) reload();
         };
@@ -174,13 +174,13 @@ const memberColumns = [
     },
 ];
 
-const members = (talk) =>
+const members = (talk, removed) =>
     embedList({
         path: `/api/conversations/${talk.id}/participants/`,
         noun: ['participant', 'participants'],
         columns: memberColumns,
         nameOf: (member) => member.username,
-        acts: removal(talk),
+        acts: removal(talk, removed),
     });
 
 const writings = (talk) =>
@@ -260,7 +260,7 @@ export function conversationPage(page) {
                 toggle,
                 button('Delete', () => remove(talk), 'danger'),
             );
-            lists.push(members(talk), writings(talk));
+            lists.push(members(talk, reload), writings(talk));
             const [who, what] = lists.map((list) => list.node);
             replace(
                 page.body,

@@ -2,9 +2,10 @@
 // since its start; rates are their differences.
 
 import { h, numberOf, replace } from '../dom.js';
+import { problemLine } from '../ui.js';
 import { read } from './api.js';
 import { count } from './bulk.js';
-import { bytes, duration } from './cells.js';
+import { bytes, duration, roughly } from './cells.js';
 import { makeChart } from './chart.js';
 import { addressOf } from './route.js';
 
@@ -14,10 +15,10 @@ const KEPT_MS = 300_000;
 const SHOWN_MS = 60_000; // at least, while there is not more
 const GAP_S = 8; // no rate over what nobody looked at
 
-const rate = (value) => `${numberOf(Number(value.toFixed(value < 10 ? 1 : 0)))}/s`;
+const rate = (value) => `${roughly(value)}/s`;
 const whole = (value) => numberOf(Math.round(value));
-const percent = (value) => `${numberOf(Number(value.toFixed(value < 10 ? 1 : 0)))} %`;
-const millis = (value) => `${numberOf(Number(value.toFixed(value < 10 ? 1 : 0)))} ms`;
+const percent = (value) => `${roughly(value)} %`;
+const millis = (value) => `${roughly(value)} ms`;
 
 // What a line shows of a sample and the one before, `seconds` ago: where there is none, there is no rate.
 const perSecond = (of) => (now, before, seconds) =>
@@ -132,7 +133,7 @@ function tilesOf(s) {
         [
             'Running',
             duration(s.uptime_s),
-            `${numberOf(live.nodes)} ${live.nodes === 1 ? 'node' : 'nodes'}, version ${s.version}`,
+            `${count(live.nodes, ['node', 'nodes'])}, version ${s.version}`,
             '/settings',
         ],
     ];
@@ -157,7 +158,7 @@ function makeTile([name, value, more, path, bad]) {
 export function dashboard(page) {
     const stopped = new AbortController();
     const tiles = h('ul', { class: 'bare-list tiles', 'aria-label': 'Now' });
-    const problem = h('p', { class: 'problem', role: 'alert', hidden: true });
+    const problem = problemLine();
     const charts = CHARTS.map((chart) => ({
         ...chart,
         ...makeChart(chart),

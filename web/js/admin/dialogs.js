@@ -2,14 +2,14 @@
 // instead.
 
 import { h } from '../dom.js';
-import { openDialog, showProblems } from '../ui.js';
+import { PLAIN_TEXT, openDialog, problemLine, showProblems } from '../ui.js';
 
 let words = 0;
 
 // A form in a dialog; resolves with whether it was done. `fields`: [{node, input}]; `act(values)` does
 // it, `values` are what stands in the named inputs. `ready(values)`: may it be sent?
 export async function openForm({ title, text, fields, yes, danger, act, ready = null }) {
-    const problem = h('p', { class: 'problem', role: 'alert', hidden: true });
+    const problem = problemLine();
     const send = h('button', { type: 'submit', class: danger ? 'danger' : 'primary' }, yes);
     const cancel = h('button', { type: 'button' }, 'Cancel');
     const nodes = fields.map(({ node }) => node);
@@ -49,13 +49,7 @@ export function makeQuestion({ title, text, yes, danger = false, word = null, fi
 
 function wordField(word) {
     const id = `word-${++words}`;
-    const input = h('input', {
-        id,
-        name: 'word',
-        autocomplete: 'off',
-        autocapitalize: 'none',
-        spellcheck: 'false',
-    });
+    const input = h('input', { id, name: 'word', ...PLAIN_TEXT });
     const label = h(
         'label',
         { for: id },

@@ -5,6 +5,7 @@
 // nothing.
 
 import { h } from '../dom.js';
+import { PLAIN_TEXT } from '../ui.js';
 
 const DEBOUNCE_MS = 250;
 let forms = 0;
@@ -21,8 +22,7 @@ function control(filter, id) {
     }
     const type = { search: 'search', day: 'date' }[filter.kind] ?? 'text';
     const list = filter.known && `${id}-known`;
-    const plain = { autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false' };
-    return h('input', { type, ...plain, list, ...props });
+    return h('input', { type, ...PLAIN_TEXT, list, ...props });
 }
 
 function field(filter, id) {

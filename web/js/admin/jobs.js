@@ -4,7 +4,7 @@ import { h } from '../dom.js';
 import { toast } from '../ui.js';
 import { ask } from './api.js';
 import { badge, id, moment, number, text } from './cells.js';
-import { makeList } from './list.js';
+import { listPage } from './list.js';
 
 const LOOKS = { failed: 'bad', running: 'good', waiting: '' };
 
@@ -33,35 +33,27 @@ function acts(job, reload) {
     return h('button', { type: 'button', class: 'small', onclick: again }, 'Retry');
 }
 
-export function jobs(page) {
-    const list = makeList(
+const list = {
+    path: 'jobs/',
+    noun: ['job', 'jobs'],
+    caption: 'Background work, oldest first',
+    columns,
+    acts,
+    actions: [
         {
-            path: 'jobs/',
-            noun: ['job', 'jobs'],
-            caption: 'Background work, oldest first',
-            columns,
-            acts,
-            actions: [
-                {
-                    label: 'Retry',
-                    ask: (many) => `${many} will be tried again next, before all others.`,
-                    each: retry,
-                },
-            ],
-            nameOf: (job) => `Erase ${job.kind} ${job.id}`,
-            empty: ['Nothing to do', 'Everything that was deleted is erased.'],
-            refreshMs: 3_000,
+            label: 'Retry',
+            ask: (many) => `${many} will be tried again next, before all others.`,
+            each: retry,
         },
-        page.change,
+    ],
+    nameOf: (job) => `Erase ${job.kind} ${job.id}`,
+    empty: ['Nothing to do', 'Everything that was deleted is erased.'],
+    refreshMs: 3_000,
+};
+
+export const jobs = (page) =>
+    listPage(
+        page,
+        list,
+        'What was deleted is hidden at once and erased in pieces. What failed is tried again by itself, behind all others.',
     );
-    page.body.append(
-        h(
-            'p',
-            { class: 'quiet' },
-            'What was deleted is hidden at once and erased in pieces. What failed is tried again by itself, behind all others.',
-        ),
-        list.node,
-    );
-    list.show(page.query);
-    return list;
-}

@@ -11,14 +11,14 @@
 //     empty      [heading, sentence] when there is nothing at all
 //     refreshMs  how often it looks again by itself
 
-import { h, numberOf, replace } from '../dom.js';
+import { h, numberOf, replace, spinner } from '../dom.js';
 import { exportAddress, placeOf, read } from './api.js';
 import { count, makeBulk } from './bulk.js';
 import { makeFilters } from './filters.js';
 import { makeMenu } from './menu.js';
 import { changed } from './route.js';
-import { empty, failure, spinner } from './states.js';
-import { sortOf, makeTable } from './table.js';
+import { empty, failure } from './states.js';
+import { makeTable, scrolled } from './table.js';
 
 const SIZES = ['20', '50', '100'];
 
@@ -186,21 +186,7 @@ export function makeList(given, change) {
                 mark: bulk?.mark,
                 acts: spec.acts && ((row) => spec.acts(row, reload)),
             });
-        replace(
-            body,
-            table
-                ? h(
-                      'div',
-                      {
-                          class: 'scroll',
-                          tabindex: '0',
-                          role: 'region',
-                          'aria-label': `Table of ${spec.noun[1]}`,
-                      },
-                      table,
-                  )
-                : nothing(),
-        );
+        replace(body, table ? scrolled(`Table of ${spec.noun[1]}`, table) : nothing());
         if (focused) body.querySelector(`[data-sort="${focused}"]`)?.focus();
     }
 
@@ -275,6 +261,15 @@ export function makeList(given, change) {
     replace(body, h('p', { class: 'empty' }, spinner()));
     pages.hidden = true;
     return { node, show, reload, close };
+}
+
+// A list as a page: its query is that of the address. `intro`: a sentence above it.
+export function listPage(page, spec, intro = null) {
+    const list = makeList(spec, page.change);
+    if (intro) page.body.append(h('p', { class: 'quiet' }, intro));
+    page.body.append(list.node);
+    list.show(page.query);
+    return list;
 }
 
 // A list within a page: its query is nobody's but its own.

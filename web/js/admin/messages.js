@@ -5,7 +5,7 @@ import { openDialog, toast } from '../ui.js';
 import { ask, read } from './api.js';
 import { badge, cut, facts, id, link, moment, person, text } from './cells.js';
 import { makeQuestion } from './dialogs.js';
-import { makeList } from './list.js';
+import { listPage } from './list.js';
 
 function states(message) {
     const known = [
@@ -158,9 +158,4 @@ export const messageList = {
     ],
 };
 
-export function messages(page) {
-    const list = makeList(messageList, page.change);
-    page.body.append(list.node);
-    list.show(page.query);
-    return list;
-}
+export const messages = (page) => listPage(page, messageList);

@@ -1,5 +1,7 @@
 // Addresses within the admin site: what stands behind the #, as '/users/<id>?search=...'.
 
+import { addressOf as withQuery } from '../session.js';
+
 // {path, name, id, query}: name and id are the first two parts of the path, '' where there is none.
 export function parse(hash) {
     const [path, search = ''] = hash.replace(/^#?\/?/, '').split(/\?(.*)/s);
@@ -15,13 +17,8 @@ function decode(part) {
     }
 }
 
-const isSet = ([, value]) => value !== '' && value !== null && value !== undefined;
-
-// What is empty is left out.
-export function addressOf(path, query = {}) {
-    const known = Object.entries(query).filter(isSet);
-    return known.length > 0 ? `#${path}?${new URLSearchParams(known)}` : `#${path}`;
-}
+// As addressOf() of ../session.js.
+export const addressOf = (path, query) => withQuery(`#${path}`, query);
 
 export function go(path, query) {
     location.hash = addressOf(path, query);

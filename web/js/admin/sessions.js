@@ -4,7 +4,7 @@ import { h } from '../dom.js';
 import { ask } from './api.js';
 import { badge, moment, person, text } from './cells.js';
 import { makeQuestion } from './dialogs.js';
-import { makeList } from './list.js';
+import { listPage } from './list.js';
 
 const KINDS = [
     ['browser', 'Browser'],
@@ -55,35 +55,23 @@ export function endingOf(session, reload) {
     return h('button', { type: 'button', class: 'small', onclick: start }, 'End');
 }
 
-export function sessions(page) {
-    const list = makeList(
+const list = {
+    path: 'sessions/',
+    noun: ['session', 'sessions'],
+    columns: sessionColumns,
+    filters,
+    acts: endingOf,
+    actions: [
         {
-            path: 'sessions/',
-            noun: ['session', 'sessions'],
-            columns: sessionColumns,
-            filters,
-            acts: endingOf,
-            actions: [
-                {
-                    label: 'End sessions',
-                    danger: true,
-                    ask: (many) => `${many} will be signed out at once.`,
-                    each: end,
-                },
-            ],
-            nameOf: (session) =>
-                `${session.user.username ?? 'erased user'}: ${session.user_agent || kindOf(session)}`,
+            label: 'End sessions',
+            danger: true,
+            ask: (many) => `${many} will be signed out at once.`,
+            each: end,
         },
-        page.change,
-    );
-    page.body.append(
-        h(
-            'p',
-            { class: 'quiet' },
-            'Devices that are signed in, browsers and Tokens, newest first.',
-        ),
-        list.node,
-    );
-    list.show(page.query);
-    return list;
-}
+    ],
+    nameOf: (session) =>
+        `${session.user.username ?? 'erased user'}: ${session.user_agent || kindOf(session)}`,
+};
+
+export const sessions = (page) =>
+    listPage(page, list, 'Devices that are signed in, browsers and Tokens, newest first.');

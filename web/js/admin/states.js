@@ -2,9 +2,6 @@
 
 import { h, icon } from '../dom.js';
 
-export const spinner = () =>
-    h('span', { class: 'spinner', role: 'status', 'aria-label': 'Loading' });
-
 export const empty = (look, heading, sentence, ...more) =>
     h('div', { class: 'empty' }, icon(look), h('h2', null, heading), h('p', null, sentence), more);
 

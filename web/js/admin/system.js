@@ -1,12 +1,13 @@
 // The settings in force, and what is unwise in them.
 
-import { h, replace } from '../dom.js';
+import { h, replace, spinner } from '../dom.js';
 import { read } from './api.js';
+import { count } from './bulk.js';
 import { badge, none } from './cells.js';
 import { makeFilters } from './filters.js';
 import { addressOf } from './route.js';
-import { empty, failure, spinner } from './states.js';
-import { makeTable } from './table.js';
+import { empty, failure } from './states.js';
+import { makeTable, scrolled } from './table.js';
 
 // What a page shows of what it read, or why it could not; `signal` ends with the page.
 async function fill(body, path, show, signal) {
@@ -63,11 +64,7 @@ function group(name, rows) {
         'section',
         { 'aria-label': name },
         h('h2', null, name),
-        h(
-            'div',
-            { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': `Table: ${name}` },
-            table,
-        ),
+        scrolled(`Table: ${name}`, table),
     );
 }
 
@@ -157,7 +154,7 @@ export function checks(page) {
             const status = h(
                 'p',
                 { role: 'status' },
-                results.length === 1 ? '1 thing to mend.' : `${results.length} things to mend.`,
+                `${count(results.length, ['thing', 'things'])} to mend.`,
             );
             const good = empty(
                 'check',

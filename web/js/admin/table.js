@@ -7,7 +7,7 @@ import { h } from '../dom.js';
 const DIRECTIONS = { asc: 'ascending', desc: 'descending' };
 
 // {name, way} of what `ordering` says.
-export function sortOf(ordering) {
+function sortOf(ordering) {
     const down = ordering.startsWith('-');
     return { name: down ? ordering.slice(1) : ordering, way: down ? 'desc' : 'asc' };
 }
@@ -65,6 +65,10 @@ export function makeTable({ caption, columns, rows, ordering, onsort, mark, acts
         h('tbody', null, body),
     );
 }
+
+// Where it is wider than the page it is scrolled by itself, by keyboard too.
+export const scrolled = (label, table) =>
+    h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': label }, table);
 
 function checkOf(row, mark, line) {
     const check = h('input', { type: 'checkbox', 'aria-label': `Select ${mark.labelOf(row)}` });

@@ -1,20 +1,20 @@
 // One user: all that is known of him, changing it, his password, his devices, his end.
 
-import { avatar, h, numberOf, replace } from '../dom.js';
-import { field, showProblems, toast } from '../ui.js';
+import { avatar, h, numberOf, replace, spinner } from '../dom.js';
+import { PLAIN_TEXT, field, problemLine, showProblems, toast } from '../ui.js';
 import { ask, read } from './api.js';
 import { badge, facts, id, isActive, moment, role } from './cells.js';
 import { choice, makeQuestion, openForm } from './dialogs.js';
 import { embedList } from './list.js';
 import { addressOf, go } from './route.js';
-import { missing, spinner } from './states.js';
+import { missing } from './states.js';
 import { endingOf, sessionColumns } from './sessions.js';
 import { ROLES } from './users.js';
 
 const TEXTS = ['username', 'email', 'first_name', 'last_name', 'phone_number'];
 
 function fieldsOf(user) {
-    const plain = { autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', dir: 'auto' };
+    const plain = { ...PLAIN_TEXT, dir: 'auto' };
     const texts = [
         field('Username', { name: 'username', value: user.username, ...plain }),
         field('E-mail', { name: 'email', type: 'email', value: user.email ?? '', ...plain }),
@@ -69,7 +69,7 @@ const badJson = (error) => ({
 });
 
 function accountForm(user, saved) {
-    const problem = h('p', { class: 'problem', role: 'alert', hidden: true });
+    const problem = problemLine();
     const save = h('button', { type: 'submit', class: 'primary' }, 'Save');
     const form = h(
         'form',
@@ -95,12 +95,26 @@ function accountForm(user, saved) {
     return form;
 }
 
-function setPassword(user) {
-    const password = field('New password', {
-        name: 'password',
-        type: 'password',
-        autocomplete: 'new-password',
+const secret = (label, name, autocomplete) =>
+    field(label, { name, type: 'password', autocomplete });
+
+function changeOwnPassword() {
+    return openForm({
+        title: 'Change your password',
+        text: 'All of your other devices and Tokens are signed out.',
+        fields: [
+            secret('Old password', 'old_password', 'current-password'),
+            secret('New password', 'new_password', 'new-password'),
+        ],
+        yes: 'Change password',
+        act: async (json) => {
+            toast((await ask('POST', '/api/users/me/password/', { json })).detail);
+        },
     });
+}
+
+function setPassword(user) {
+    const password = secret('New password', 'password', 'new-password');
     return openForm({
         title: 'Reset password',
         text: `The password of ${user.username} is set, and all of his devices and Tokens are signed out.`,
@@ -159,7 +173,10 @@ const summary = (user) =>
         ['Created', moment(user.created_at)],
         ['Last seen', moment(user.last_seen)],
         ['Sessions', numberOf(user.session_count)],
-        ['Conversations', numberOf(user.conversation_count)],
+        [
+            'Conversations',
+            `${numberOf(user.conversation_count)}${user.conversation_count_capped ? ' or more' : ''}`,
+        ],
         [
             'More',
             h(
@@ -242,7 +259,9 @@ export function userPage(page) {
             return;
         }
         page.actions(
-            button('Reset password', () => setPassword(user)),
+            user.id === page.me.id
+                ? button('Change password', changeOwnPassword)
+                : button('Reset password', () => setPassword(user)),
             button('Erase', () => erase(user), 'danger'),
         );
         replace(page.body, h('div', { class: 'two' }, about, account), sessionList());

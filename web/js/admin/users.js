@@ -1,11 +1,11 @@
 // The list of users, and making one.
 
 import { h } from '../dom.js';
-import { field } from '../ui.js';
+import { PLAIN_TEXT, field } from '../ui.js';
 import { ask } from './api.js';
 import { isActive, moment, personWithFace, role, text } from './cells.js';
 import { choice, openForm } from './dialogs.js';
-import { makeList } from './list.js';
+import { listPage } from './list.js';
 import { go } from './route.js';
 
 export const ROLES = [
@@ -84,13 +84,12 @@ const actions = [
 ];
 
 function create() {
-    const plain = { autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false' };
     const fields = [
-        field('E-mail', { name: 'email', type: 'email', required: true, ...plain }),
+        field('E-mail', { name: 'email', type: 'email', required: true, ...PLAIN_TEXT }),
         field('Username', {
             name: 'username',
             hint: 'Without one it is made of the e-mail address.',
-            ...plain,
+            ...PLAIN_TEXT,
         }),
         field('First name', { name: 'first_name', autocomplete: 'off' }),
         field('Last name', { name: 'last_name', autocomplete: 'off' }),
@@ -115,21 +114,15 @@ function create() {
 }
 
 export function users(page) {
-    const list = makeList(
-        {
-            path: 'users/',
-            noun: ['user', 'users'],
-            columns,
-            filters,
-            actions,
-            nameOf: (user) => user.username,
-            ordering: '-created_at',
-            exports: true,
-        },
-        page.change,
-    );
     page.actions(h('button', { type: 'button', class: 'primary', onclick: create }, 'New user'));
-    page.body.append(list.node);
-    list.show(page.query);
-    return list;
+    return listPage(page, {
+        path: 'users/',
+        noun: ['user', 'users'],
+        columns,
+        filters,
+        actions,
+        nameOf: (user) => user.username,
+        ordering: '-created_at',
+        exports: true,
+    });
 }

@@ -1,6 +1,7 @@
 // A request and its answer, as the page shows them: method, address, status, headers, body.
 import { h, icon } from '../dom.js';
 import { RequestError, send } from '../session.js';
+import { toClipboard } from '../ui.js';
 import { foldAll, showJson } from './json.js';
 
 const capitals = (name) => name.replace(/(?:^|-)[a-z]/g, (letter) => letter.toUpperCase());
@@ -29,21 +30,6 @@ function gradeOf(status) {
 
 // ---- copying ------------------------------------------------------------------------------------
 
-// The Clipboard API is there over TLS and on localhost only.
-async function toClipboard(text) {
-    if (navigator.clipboard) {
-        await navigator.clipboard.writeText(text);
-        return true;
-    }
-    const area = h('textarea', { class: 'visually-hidden', 'aria-hidden': 'true' });
-    area.value = text;
-    document.body.append(area);
-    area.select();
-    const isDone = document.execCommand('copy');
-    area.remove();
-    return isDone;
-}
-
 const SAID_MS = 3000;
 
 // With where it says what became of it.
@@ -51,7 +37,7 @@ function copyButton(text) {
     const said = h('span', { class: 'quiet small', role: 'status' });
     const button = h('button', { class: 'small', type: 'button' }, icon('copy'), 'Copy');
     button.addEventListener('click', async () => {
-        const isDone = await toClipboard(text).catch(() => false);
+        const isDone = await toClipboard(text);
         button.focus();
         said.textContent = isDone ? 'Copied.' : 'The browser does not allow that.';
         setTimeout(() => said.replaceChildren(), SAID_MS);

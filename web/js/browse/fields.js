@@ -1,5 +1,6 @@
 // Controls for what a schema of OpenAPI describes: of a request's body, and of a query.
 import { h, replace } from '../dom.js';
+import { PLAIN_TEXT } from '../ui.js';
 
 const LONG_TEXT = 500; // characters: such a field gets several lines
 const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?/;
@@ -71,13 +72,11 @@ function select(props, choices, isRequired) {
         options.map((option) => h('option', { value: option }, option)));
 }
 
-const textProps = { spellcheck: 'false', autocapitalize: 'none', autocomplete: 'off' };
-
 const controls = {
     choice: (props, schema, field) => select(props, schema.enum, field.isRequired),
     bool: (props, schema, field) => select(props, [true, false], field.isRequired),
-    list: (props) => h('textarea', { ...props, ...textProps, rows: 2 }),
-    object: (props) => h('textarea', { ...props, ...textProps, rows: 3, class: 'mono' }),
+    list: (props) => h('textarea', { ...props, ...PLAIN_TEXT, rows: 2 }),
+    object: (props) => h('textarea', { ...props, ...PLAIN_TEXT, rows: 3, class: 'mono' }),
     prose: (props) => h('textarea', { ...props, rows: 4, dir: 'auto' }),
     time: (props, schema, field) =>
         h('input', { ...props, ...(isMoment(field.initial) ? { type: 'datetime-local', step: '1' } : {}) }),
@@ -87,7 +86,7 @@ const controls = {
         autocomplete: props.name === 'password' || /new|confirm/.test(props.name)
             ? 'new-password' : 'current-password',
     }),
-    text: (props, schema) => h('input', { ...props, ...textProps, dir: 'auto', maxlength: schema.maxLength,
+    text: (props, schema) => h('input', { ...props, ...PLAIN_TEXT, dir: 'auto', maxlength: schema.maxLength,
         type: schema.format === 'email' ? 'email' : 'text' }),
 };
 

@@ -1,6 +1,8 @@
 // Forms for POST, PUT and PATCH, made from what the schema says of the request's body; each also as
 // raw JSON. The answer appears below the form, and problems at their fields.
 import { h, icon, replace } from '../dom.js';
+import { jsonOf } from '../session.js';
+import { problemLine } from '../ui.js';
 import { exchange, exchangeNode, statusOf } from './exchange.js';
 import { Field, FieldError } from './fields.js';
 import { tabs } from './tabs.js';
@@ -38,7 +40,7 @@ export class RequestForm {
     constructor({ method, address, summary, schema, present, links }) {
         Object.assign(this, { method, address, schema, links });
         this.fields = fieldsOf(schema, present);
-        this.problem = h('p', { class: 'problem', role: 'alert', hidden: true });
+        this.problem = problemLine();
         this.said = h('p', { class: 'visually-hidden', role: 'status' });
         this.answer = h('div', { class: 'answer' });
         this.button = h('button', { class: 'primary', type: 'submit' }, method);
@@ -138,7 +140,7 @@ export class RequestForm {
         if (this.method !== 'POST') {
             return h('p', null, h('a', { class: 'button', href: location.href }, 'Load it as it is now'));
         }
-        const made = status === 201 ? parsed(body) : null;
+        const made = status === 201 ? jsonOf(body) : null;
         if (typeof made?.id !== 'string') return null;
         const key = ['message_id', 'conversation_id', 'user_id'].find((name) => made[name] === made.id);
         const object = { ids: [{ key, value: made.id }], isRow: key === undefined };
@@ -165,16 +167,8 @@ export class RequestForm {
     }
 }
 
-function parsed(text) {
-    try {
-        return JSON.parse(text);
-    } catch {
-        return null;
-    }
-}
-
 function problemsOf({ status, reason, body }) {
-    const answer = parsed(body);
+    const answer = jsonOf(body);
     if (answer === null || typeof answer !== 'object') {
         return { detail: [status ? `HTTP ${status} ${reason}` : reason] };
     }

@@ -10,7 +10,7 @@ const unnamed = (path) => path.replace(/\{\w+\}/g, '{}');
 export const loadSchema = async () =>
     new Schema(await request('GET', '/api/schema/', { query: { format: 'json' }, cache: 'no-cache' }));
 
-export class Schema {
+class Schema {
     constructor(document) {
         this.document = document;
         const entries = Object.entries(document.paths);

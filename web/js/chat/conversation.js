@@ -1,11 +1,12 @@
 // The open conversation: its head, the messages, the field to write in, and the panel of people.
 
-import { avatar, h, icon, replace } from '../dom.js';
+import { h, icon, replace } from '../dom.js';
 import { confirmed, toast } from '../ui.js';
 import { Composer } from './composer.js';
 import { Panel } from './panel.js';
 import { Thread } from './thread.js';
-import { nameOf, partnerOf, presenceText, presenceTitle, preview, titleOf } from './text.js';
+import { pictureOf } from './person.js';
+import { partnerOf, presenceText, presenceTitle, preview, titleOf, typistsOf } from './text.js';
 
 const BANNERS = {
     connecting: 'Connecting…',
@@ -162,8 +163,7 @@ export class Conversation {
     }
 
     #fillHead({ id, title, sub, hint, isOnline }, partner) {
-        const picture = avatar(partner?.id ?? id, title, { image: partner?.avatar });
-        if (isOnline) picture.append(h('span', { class: 'presence online' }));
+        const picture = pictureOf(partner?.id ?? id, title, { image: partner?.avatar, isOnline });
         const isOpen = !this.panel.element.hidden;
         this.toggle = h(
             'button',
@@ -207,10 +207,7 @@ export class Conversation {
     }
 
     #drawTyping() {
-        const { client } = this.#chat;
-        const names = client.typists(this.#id).map((id) => {
-            return nameOf(this.#conversation.participants.find((person) => person.id === id));
-        });
+        const names = typistsOf(this.#conversation, this.#chat.client);
         let text = '';
         if (names.length === 1) text = `${names[0]} is typing…`;
         else if (names.length === 2) text = `${names[0]} and ${names[1]} are typing…`;

@@ -1,9 +1,10 @@
 // People and settings of a conversation.
 
-import { avatar, h, icon, replace } from '../dom.js';
+import { h, icon, replace } from '../dom.js';
 import { request } from '../session.js';
-import { confirmed, field, openDialog, showProblems, toast } from '../ui.js';
+import { confirmed, field, openDialog, problemLine, showProblems, toast } from '../ui.js';
 import { addPeople } from './people.js';
+import { namesOf, pictureOf } from './person.js';
 import { nameOf, presenceText, titleOf } from './text.js';
 
 const ROLES = { owner: 'Owner', moderator: 'Moderator', member: '' };
@@ -61,7 +62,7 @@ export class Panel {
         return h(
             'section',
             { class: 'about' },
-            avatar(conversation.id, titleOf(conversation, me)),
+            pictureOf(conversation.id, titleOf(conversation, me)),
             h('h3', { dir: 'auto' }, titleOf(conversation, me)),
             this.#mayChange(conversation) &&
                 h('button', { class: 'small', onclick: rename }, icon('edit'), 'Rename'),
@@ -92,8 +93,7 @@ export class Panel {
         const isMe = person.id === user.id;
         const name = nameOf(person);
         const isOnline = isMe || client.presence.get(person.id)?.state === 'online';
-        const picture = avatar(person.id, name, { image: person.avatar });
-        if (isOnline) picture.append(h('span', { class: 'presence online' }));
+        const picture = pictureOf(person.id, name, { image: person.avatar, isOnline });
         const mayRemove =
             !isMe &&
             this.#mayChange(conversation) &&
@@ -108,12 +108,7 @@ export class Panel {
             'li',
             { class: 'person' },
             picture,
-            h(
-                'span',
-                { class: 'names' },
-                h('b', { dir: 'auto' }, name),
-                h('span', { class: 'quiet small', dir: 'auto' }, words),
-            ),
+            namesOf(name, words),
             mayRemove &&
                 h(
                     'button',
@@ -145,7 +140,7 @@ export class Panel {
             dir: 'auto',
             autofocus: true,
         });
-        const problem = h('p', { class: 'problem', role: 'alert', hidden: true });
+        const problem = problemLine();
         const body = h('div', null, problem, name.node);
         const dialog = openDialog({
             title: 'Rename the conversation',

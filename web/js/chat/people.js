@@ -1,16 +1,17 @@
 // Choosing people, and beginning a conversation with them.
 
-import { avatar, h, icon, replace } from '../dom.js';
+import { h, icon, replace } from '../dom.js';
 import { request } from '../session.js';
-import { copyButton, field, openDialog, showProblems } from '../ui.js';
-import { nameOf } from './text.js';
+import { copyButton, field, openDialog, problemLine, showProblems } from '../ui.js';
+import { namesOf, pictureOf } from './person.js';
+import { INVITATION, nameOf } from './text.js';
 
 const SEARCH_MS = 200;
 const SHOWN = 30;
 
 // A search field with what it finds: {node, chosen: Map of users by id}. People in `without` (ids)
 // are not offered. changed() is called when somebody is chosen or not any more.
-export function peoplePicker({ without = [], changed = () => {} }) {
+function peoplePicker({ without = [], changed = () => {} }) {
     const hidden = new Set(without);
     const chosen = new Map();
     const chips = h('ul', { class: 'bare-list chips', role: 'list', 'aria-label': 'Chosen' });
@@ -88,13 +89,8 @@ function choice(user, isChosen, onclick) {
     return h(
         'button',
         { ...props, dataset: { id: user.id } },
-        avatar(user.id, name, { image: user.avatar }),
-        h(
-            'span',
-            { class: 'names' },
-            h('b', { dir: 'auto' }, name),
-            h('span', { class: 'quiet small', dir: 'auto' }, `@${user.username}`),
-        ),
+        pictureOf(user.id, name, { image: user.avatar }),
+        namesOf(name, `@${user.username}`),
         isChosen && icon('check'),
     );
 }
@@ -105,11 +101,7 @@ function nobody(words) {
         'div',
         { class: 'empty' },
         h('h3', null, 'Nobody else is here yet'),
-        h(
-            'p',
-            null,
-            'Invite somebody: open this page in another browser or a private window, and sign up there.',
-        ),
+        h('p', null, INVITATION),
         copyButton(location.origin),
     );
 }
@@ -123,7 +115,7 @@ export async function newConversation({ user }) {
         dir: 'auto',
         hint: 'With one person and no name it is a one-to-one conversation.',
     });
-    const problem = h('p', { class: 'problem', role: 'alert', hidden: true });
+    const problem = problemLine();
     const submit = h('button', { class: 'primary', type: 'submit', disabled: true }, 'Begin');
     const picker = peoplePicker({
         without: [user.id],
@@ -154,7 +146,7 @@ export async function newConversation({ user }) {
 
 // Resolves with whether people were added.
 export async function addPeople(conversation) {
-    const problem = h('p', { class: 'problem', role: 'alert', hidden: true });
+    const problem = problemLine();
     const submit = h('button', { class: 'primary', type: 'submit', disabled: true }, 'Add');
     const picker = peoplePicker({
         without: conversation.participants.map(({ id }) => id),

@@ -1,11 +1,12 @@
 // The list of conversations: the newest activity first, unread counts, search, and people to begin a
 // conversation with.
 
-import { avatar, h, icon, numberOf, replace, shortTimeOf } from '../dom.js';
+import { h, icon, numberOf, replace, shortTimeOf } from '../dom.js';
 import { request } from '../session.js';
 import { copyButton, toast } from '../ui.js';
 import { Keyed } from './keyed.js';
-import { nameOf, partnerOf, preview, titleOf } from './text.js';
+import { namesOf, pictureOf } from './person.js';
+import { INVITATION, nameOf, partnerOf, preview, titleOf, typistsOf } from './text.js';
 
 const SEARCH_MS = 200;
 const PEOPLE_MAX = 8;
@@ -76,7 +77,7 @@ export class Sidebar {
             h(
                 'summary',
                 null,
-                avatar(user.id, name, { image: user.avatar }),
+                pictureOf(user.id, name, { image: user.avatar }),
                 h('span', { class: 'visually-hidden' }, 'Account of '),
                 h('b', { dir: 'auto' }, name),
             ),
@@ -167,11 +168,7 @@ export class Sidebar {
             h('h2', null, 'No conversations yet'),
             h('p', null, 'Begin one with somebody who is here already.'),
             h('button', { class: 'primary', onclick: begin }, 'New conversation'),
-            h(
-                'p',
-                null,
-                'Nobody here? Invite somebody: open this page in another browser or a private window, and sign up there.',
-            ),
+            h('p', null, `Nobody here? ${INVITATION}`),
             copyButton(location.origin),
         ];
     }
@@ -227,13 +224,8 @@ export class Sidebar {
         return h(
             'button',
             { class: 'person', onclick: open },
-            avatar(user.id, name, { image: user.avatar }),
-            h(
-                'span',
-                { class: 'names' },
-                h('b', { dir: 'auto' }, name),
-                h('span', { class: 'quiet small', dir: 'auto' }, `@${user.username}`),
-            ),
+            pictureOf(user.id, name, { image: user.avatar }),
+            namesOf(name, `@${user.username}`),
         );
     }
 
@@ -283,9 +275,7 @@ function rowOf(conversation, client, isOpen) {
     const { me } = client;
     const { text, isFaint = false } = lastLine(conversation, client);
     const partner = partnerOf(conversation, me);
-    const typists = client.typists(conversation.id).map((id) => {
-        return nameOf(conversation.participants.find((person) => person.id === id));
-    });
+    const typists = typistsOf(conversation, client);
     const message = conversation.messages.get(conversation.last_seq);
     const at = message?.sent_at ?? conversation.created_at;
     return {
@@ -316,8 +306,7 @@ function makeRow({
     when,
     isOpen,
 }) {
-    const picture = avatar(partner?.id ?? id, title, { image: partner?.avatar });
-    if (isOnline) picture.append(h('span', { class: 'presence online' }));
+    const picture = pictureOf(partner?.id ?? id, title, { image: partner?.avatar, isOnline });
     const count = h(
         'span',
         { class: 'badge accent' },

@@ -22,6 +22,13 @@ export function titleOf(conversation, me) {
     return names.slice(0, 3).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
+// The names of those who are writing in it now.
+export const typistsOf = ({ id, participants }, client) =>
+    client.typists(id).map((userId) => nameOf(participants.find((person) => person.id === userId)));
+
+export const INVITATION =
+    'Invite somebody: open this page in another browser or a private window, and sign up there.';
+
 // A sentence may end behind an address, or stand in brackets with it.
 function splitAddress(text) {
     let end = text.length;

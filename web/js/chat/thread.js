@@ -1,7 +1,7 @@
 // The messages of the open conversation. Of what is kept, a window is in the page: it grows towards
 // where one scrolls, asks the server for what is older, and lets go at the other end.
 
-import { dayOf, h, icon, numberOf } from '../dom.js';
+import { dayOf, h, icon, numberOf, spinner } from '../dom.js';
 import { toast } from '../ui.js';
 import { Keyed } from './keyed.js';
 import { messageNode, pendingNode } from './message.js';
@@ -30,11 +30,7 @@ export class Thread {
     #seqs = new Map(); // message id -> seq
     #box = h('div', { class: 'rows' });
     #rows = new Keyed(this.#box);
-    #loading = h(
-        'p',
-        { class: 'loading', hidden: true },
-        h('span', { class: 'spinner', role: 'status', 'aria-label': 'Loading' }),
-    );
+    #loading = h('p', { class: 'loading', hidden: true }, spinner());
     #empty = h(
         'div',
         { class: 'empty', hidden: true },
@@ -114,6 +110,7 @@ export class Thread {
     }
 
     toEnd() {
+        if (this.#isNew) return; // it opens there
         this.#last = Infinity;
         this.#first = Math.max(this.#first, this.#conversation.last_seq - STEP);
         this.#isStuck = true;

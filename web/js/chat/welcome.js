@@ -2,7 +2,7 @@
 
 import { h, replace } from '../dom.js';
 import { signIn, signUp } from '../session.js';
-import { copyButton, field, showProblems } from '../ui.js';
+import { copyButton, field, problemLine, showProblems } from '../ui.js';
 
 const account = () => [
     field('Username', {
@@ -58,7 +58,7 @@ function missing(form) {
 
 function makeForm(way, done) {
     const { button, fields, send } = WAYS[way];
-    const problem = h('p', { class: 'problem', role: 'alert', hidden: true });
+    const problem = problemLine();
     const submit = h('button', { class: 'primary', type: 'submit' }, button);
     const form = h(
         'form',
