@@ -414,7 +414,7 @@ describe('keys alone', () => {
         await keyboard.press('Shift+Enter');
         await keyboard.type('two');
         await keyboard.press('Enter');
-        await bubble(page, 'one\ntwo').waitFor();
+        await ticks(page, 'one\ntwo').and(page.getByLabel('Sent')).waitFor();
         assert.deepEqual(await bodiesOf(bob, talk), ['Hello', 'one\ntwo']);
         await keyboard.press('ArrowUp');
         await page.getByText('Editing').waitFor();
