@@ -28,7 +28,8 @@ export const refused = (status) =>
 export function useBrowser() {
     const it = { kept: new Map() };
     before(async () => {
-        const args = process.getuid() === 0 ? ['--no-sandbox'] : [];
+        const args = ['--process-per-site'];
+        if (process.getuid() === 0) args.push('--no-sandbox');
         const executablePath = process.env.CHROMIUM ?? PROGRAMS.find(fs.existsSync);
         it.browser = await chromium.launch({ executablePath, args });
     });
@@ -53,7 +54,12 @@ async function makeContext({ browser }, server, { size, dark, user }) {
 async function keptContext(it, server, options) {
     const { size, dark, user } = options;
     const key = [server.url, size, dark, user.id].join(' ');
-    if (!it.kept.has(key)) it.kept.set(key, await makeContext(it, server, options));
+    if (!it.kept.has(key)) {
+        const context = await makeContext(it, server, options);
+        it.kept.set(key, context);
+        const idle = await context.newPage(); // its process is that of all pages to come
+        await idle.goto('/health/');
+    }
     return it.kept.get(key);
 }
 
