@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the tests and adds up what passed and failed.
 
-    scripts/run-tests.py                  everything but `browser`, in the order below
+    scripts/run-tests.py                  everything, in the order below
     scripts/run-tests.py unit api         these stages alone
     scripts/run-tests.py browser          the pages, in Chromium
     scripts/run-tests.py --list
@@ -615,7 +615,7 @@ def main():
         return 2
     LOGS.mkdir(parents=True, exist_ok=True)
     folder = in_memory()
-    names = arguments or [name for name in STAGES if name != "browser"]
+    names = arguments or list(STAGES)
     try:
         begin(names)
         return run(names)

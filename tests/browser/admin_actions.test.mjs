@@ -46,7 +46,7 @@ before(async () => {
 after(() => server?.stop());
 
 const open = (t, hash, options = {}) =>
-    openAdmin(t, chromium, server, hash, { as: admin, ...options });
+    openAdmin(t, chromium, server, hash, { as: admin, isKept: !('as' in options), ...options });
 const userOf = async (id) => ok(await admin.get(`/api/admin/users/${id}/`));
 const isOut = async (user) =>
     assert.equal((await user.get('/api/users/me/')).status, 401, `${user.username} is signed out`);

@@ -28,7 +28,8 @@ const ME = '/api/users/me/';
 const CONVERSATIONS = '/api/conversations/';
 const messagesOf = (conversation) => `${CONVERSATIONS}${conversation.id}/messages/`;
 
-const open = (t, path, options) => openPage(t, it, server, path, { as: ann, ...options });
+const open = (t, path, options = {}) =>
+    openPage(t, it, server, path, { as: ann, isKept: !('as' in options), ...options });
 
 // The page as it is when its script is done with the answer.
 const ready = (page) => page.locator('#exchange .json').first().waitFor();

@@ -238,7 +238,11 @@ test('a refused message can be discarded, and an unsent one outlives the page', 
 
 test('history comes by scrolling up, and what one reads stays where it is', async (t) => {
     const { ann, bob, talk } = await makeTalk();
-    for (let n = 1; n <= 500; n++) await say(bob, talk, `line ${n}.`);
+    const sayAtOnce = (first, end) =>
+        Promise.all(Array.from({ length: end - first }, (_, at) => say(bob, talk, `line ${first + at}.`)));
+    await say(bob, talk, 'line 1.');
+    for (let n = 2; n < 500; n += 20) await sayAtOnce(n, Math.min(n + 20, 500));
+    await say(bob, talk, 'line 500.');
     const page = await openTalk(t, ann, talk);
     const log = messages(page);
     for (let n = 0; (await bubble(page, 'line 1.').count()) === 0; n++) {
@@ -410,7 +414,7 @@ describe('keys alone', () => {
         await keyboard.press('Shift+Enter');
         await keyboard.type('two');
         await keyboard.press('Enter');
-        await bubble(page, 'one\ntwo').waitFor();
+        await ticks(page, 'one\ntwo').and(page.getByLabel('Sent')).waitFor();
         assert.deepEqual(await bodiesOf(bob, talk), ['Hello', 'one\ntwo']);
         await keyboard.press('ArrowUp');
         await page.getByText('Editing').waitFor();

@@ -1,9 +1,11 @@
-// Pages in Debian's Chromium. What a page complains of (console, errors that nobody caught, violations
-// of the content security policy, requests that fail) is collected, and fails the test that opened it.
+// Pages in Debian's Chromium, without its window: that takes a third of the time. What a page complains
+// of (console, errors that nobody caught, violations of the content security policy, requests that fail)
+// is collected, and fails the test that opened it.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
 import { after, before } from 'node:test';
 
-import axeCore from 'axe-core';
 import { chromium } from 'playwright-core';
 
 export const SIZES = {
@@ -12,29 +14,30 @@ export const SIZES = {
 };
 export const WAIT_MS = 30_000; // a bound for what does not come; no claim about time
 
+const AXE = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const PROGRAMS = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'];
+
 // Chromium writes these itself when the server is away, or refuses what a test wants refused.
 export const CUT =
     /ERR_CONNECTION_|ERR_EMPTY_RESPONSE|ERR_NETWORK_|ERR_INTERNET_|WebSocket connection to/;
 export const refused = (status) =>
     new RegExp(`the server responded with a status of ${status}|^${status} `);
 
-// One browser for the file. Returns an object whose `browser` is there from the first test on.
+// One browser for the file. Returns an object whose `browser` is there from the first test on; `kept`:
+// the contexts that tests share.
 export function useBrowser() {
-    const it = {};
+    const it = { kept: new Map() };
     before(async () => {
-        const args = process.getuid() === 0 ? ['--no-sandbox'] : [];
-        const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+        const args = ['--process-per-site'];
+        if (process.getuid() === 0) args.push('--no-sandbox');
+        const executablePath = process.env.CHROMIUM ?? PROGRAMS.find(fs.existsSync);
         it.browser = await chromium.launch({ executablePath, args });
     });
     after(() => it.browser?.close());
     return it;
 }
 
-// A page in a context (cookies, storage) of its own, closed behind the test. Options: size ('desktop',
-// 'phone'), dark, allow (complaints that match one of these are expected), as (a user of
-// lib/client.mjs who is signed in).
-export async function openPage(t, { browser }, server, path, options = {}) {
-    const { size = 'desktop', dark = false, as: user = null } = options;
+async function makeContext({ browser }, server, { size, dark, user }) {
     const context = await browser.newContext({
         ...SIZES[size],
         baseURL: server.url,
@@ -43,6 +46,31 @@ export async function openPage(t, { browser }, server, path, options = {}) {
     });
     context.setDefaultTimeout(WAIT_MS);
     if (user) await signIn(context, user);
+    return context;
+}
+
+// Each of a width and a user is made once: signing in and loading what never changes is half of the
+// time that a page takes.
+async function keptContext(it, server, options) {
+    const { size, dark, user } = options;
+    const key = [server.url, size, dark, user.id].join(' ');
+    if (!it.kept.has(key)) {
+        const context = await makeContext(it, server, options);
+        it.kept.set(key, context);
+        const idle = await context.newPage(); // its process is that of all pages to come
+        await idle.goto('/health/');
+    }
+    return it.kept.get(key);
+}
+
+// A page, closed behind the test. Options: size ('desktop', 'phone'), dark, allow (complaints that match
+// one of these are expected), as (a user of lib/client.mjs who is signed in), isKept (its cookies and
+// storage are those of other tests that say so of the same user; else it has its own).
+export async function openPage(t, it, server, path, options = {}) {
+    const { size = 'desktop', dark = false, as: user = null, isKept = false } = options;
+    const made = { size, dark, user };
+    if (isKept) return openIn(t, await keptContext(it, server, made), path, options);
+    const context = await makeContext(it, server, made);
     const page = await openIn(t, context, path, options);
     t.after(() => context.close());
     return page;
@@ -72,7 +100,10 @@ export async function openIn(t, context, path, { allow = [] } = {}) {
     page.on('response', (response) => {
         if (response.status() >= 400) complain(`${response.status()} ${response.url()}`);
     });
-    t.after(() => assertQuiet(page));
+    t.after(async () => {
+        assertQuiet(page);
+        await page.close();
+    });
     await page.goto(path);
     return page;
 }
@@ -99,11 +130,18 @@ export async function signIn(context, { username, password }) {
     assert.equal(answer.status(), 200, await answer.text());
 }
 
-// No issue that axe-core calls serious or critical.
-export async function assertAccessible(page, what = page.url()) {
-    await page.evaluate(axeCore.source);
-    const { violations } = await page.evaluate(() =>
-        window.axe.run(document, { resultTypes: ['violations'] }),
+// 'light' or 'dark', and nothing halfway between.
+export async function setColours(page, colorScheme) {
+    await page.emulateMedia({ colorScheme });
+    await page.waitForFunction(() => document.getAnimations().length === 0);
+}
+
+// No issue that axe-core calls serious or critical. `only`: the rules to try, if not all.
+export async function assertAccessible(page, what = page.url(), only = undefined) {
+    if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(AXE);
+    const { violations } = await page.evaluate(
+        (runOnly) => window.axe.run(document, { resultTypes: ['violations'], runOnly }),
+        only,
     );
     const grave = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
     const text = grave.map(({ id, help, nodes }) => {
