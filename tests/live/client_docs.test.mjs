@@ -87,12 +87,17 @@ test('events with curl', async (t) => {
 test('a long poll with curl', async (t) => {
     const [command, ...more] = examples('sh').filter((text) => text.includes('/sync/'));
     assert.equal(more.length, 0);
-    const poll = start(t, 'bash', '-c', command);
-    let n = 0;
-    for (const end = Date.now() + WAIT_MS; poll.out === ''; await sleep(10)) {
-        assert.ok(Date.now() < end, `no answer: ${poll.err}`);
-        if (++n % 50 === 1) await say(ann, talk, `news ${n}`);
+    // The first answer may be of something else: how far Ann has read, for one.
+    const bodies = [];
+    for (let n = 0; !bodies.some((body) => body?.startsWith('news')); ) {
+        const poll = start(t, 'bash', '-c', command);
+        for (const end = Date.now() + WAIT_MS; poll.out === ''; await sleep(10)) {
+            assert.ok(Date.now() < end, `no answer: ${poll.err}`);
+            if (++n % 50 === 1) await say(ann, talk, `news ${n}`);
+        }
+        await shows(poll, '"more":false}');
+        const { frames } = JSON.parse(poll.out);
+        assert.notEqual(frames.length, 0, poll.out);
+        bodies.push(...frames.map((frame) => frame.message?.message_body));
     }
-    await shows(poll, '"more":false}');
-    assert.match(JSON.parse(poll.out).frames.at(-1).message.message_body, /^news/);
 });
