@@ -15,9 +15,43 @@ function must(program, args, input) {
     return end.stdout;
 }
 
-class File {
+// What an engine provides: sql(text), which prints a row a line with "|" between columns; columnsSql, a row
+// of table, column and what tells its type for each column; asText(column, ...), its value as a text that
+// does not depend on the engine; line(table, texts), the name and a JSON array behind it.
+class Database {
+    dir = tempDir();
+
+    // All rows of all tables, by name: each is a list of texts, in the order of the columns' names.
+    contents() {
+        const columns = new Map();
+        for (const row of this.sql(this.columnsSql).split('\n')) {
+            const [table, ...column] = row.split('|');
+            columns.set(table, [...(columns.get(table) ?? []), this.asText(...column)]);
+        }
+        const found = Object.fromEntries([...columns.keys()].map((table) => [table, []]));
+        const selects = [...columns].map(
+            ([table, texts]) => `SELECT ${this.line(table, texts)} FROM "${table}"`,
+        );
+        for (const row of this.sql(selects.join(';\n')).split('\n')) {
+            const start = row.indexOf('[');
+            found[row.slice(0, start)].push(JSON.stringify(JSON.parse(row.slice(start))));
+        }
+        for (const rows of Object.values(found)) rows.sort();
+        return found;
+    }
+
+    drop() {
+        removeDir(this.dir);
+    }
+}
+
+class File extends Database {
+    columnsSql =
+        'SELECT t.name, c.name FROM sqlite_schema t, pragma_table_info(t.name) c ' +
+        "WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' ORDER BY 1, 2";
+
     constructor(name) {
-        this.dir = tempDir();
+        super();
         this.file = path.join(this.dir, `${name}.sqlite3`);
         this.url = `sqlite:///${this.file}`;
     }
@@ -26,25 +60,16 @@ class File {
         return must('sqlite3', ['-cmd', '.timeout 5000', this.file], text).trim();
     }
 
-    tables() {
-        const text =
-            "SELECT name FROM sqlite_schema WHERE type = 'table' " +
-            "AND name NOT LIKE 'sqlite_%' ORDER BY name";
-        return this.sql(text).split('\n');
+    hasTable(name) {
+        return this.sql(`SELECT 1 FROM sqlite_schema WHERE name = '${name}'`) === '1';
     }
 
-    // Each row is a list of texts, in the order of the columns' names.
-    rows(table) {
-        const columns = this.sql(`SELECT name FROM pragma_table_info('${table}') ORDER BY name`);
-        const texts = columns
-            .split('\n')
-            .map((c) => `CASE typeof("${c}") WHEN 'blob' THEN lower(hex("${c}")) ELSE "${c}" || '' END`);
-        const rows = this.sql(`SELECT json_group_array(json_array(${texts})) FROM "${table}"`);
-        return JSON.parse(rows).map((row) => JSON.stringify(row)).sort();
+    asText(column) {
+        return `CASE typeof("${column}") WHEN 'blob' THEN lower(hex("${column}")) ELSE "${column}" || '' END`;
     }
 
-    drop() {
-        removeDir(this.dir);
+    line(table, texts) {
+        return `'${table}' || json_array(${texts})`;
     }
 }
 
@@ -55,9 +80,13 @@ const AS_TEXT = {
     bytea: (c) => `encode("${c}", 'hex')`,
 };
 
-class Database {
+class PostgresDatabase extends Database {
+    columnsSql =
+        'SELECT table_name, column_name, data_type FROM information_schema.columns ' +
+        `WHERE table_schema = 'public' ORDER BY table_name COLLATE "C", column_name COLLATE "C"`;
+
     constructor(cluster, name) {
-        this.dir = tempDir();
+        super();
         this.cluster = cluster;
         this.name = name;
         this.url = `postgres://confab@/${name}?host=${cluster.folder}`;
@@ -69,26 +98,16 @@ class Database {
         return must(postgresProgram('psql'), [...args, this.name], `${text};\n`).trim();
     }
 
-    tables() {
-        const text = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1";
-        return this.sql(text).split('\n');
+    hasTable(name) {
+        return this.sql(`SELECT 1 FROM pg_tables WHERE tablename = '${name}'`) === '1';
     }
 
-    rows(table) {
-        const columns = this.sql(
-            'SELECT column_name, data_type FROM information_schema.columns ' +
-                `WHERE table_name = '${table}' ORDER BY column_name COLLATE "C"`,
-        );
-        const texts = columns.split('\n').map((line) => {
-            const [name, type] = line.split('|');
-            return AS_TEXT[type]?.(name) ?? `"${name}"::text`;
-        });
-        const rows = this.sql(`SELECT json_agg(json_build_array(${texts})) FROM "${table}"`);
-        return (rows ? JSON.parse(rows) : []).map((row) => JSON.stringify(row)).sort();
+    asText(column, type) {
+        return AS_TEXT[type]?.(column) ?? `"${column}"::text`;
     }
 
-    drop() {
-        removeDir(this.dir);
+    line(table, texts) {
+        return `'${table}' || json_build_array(${texts})::text`;
     }
 }
 
@@ -97,9 +116,16 @@ const AS_MARIADB_TEXT = {
     datetime: (c) => `timestampdiff(MICROSECOND, '1970-01-01', "${c}")`,
 };
 
-class MariaDbDatabase {
+class MariaDbDatabase extends Database {
+    // Columns that are worked out of others are there for indexes that other engines have without them.
+    columnsSql =
+        'SELECT table_name, column_name, data_type, character_maximum_length ' +
+        'FROM information_schema.columns ' +
+        "WHERE table_schema = database() AND coalesce(generation_expression, '') = '' " +
+        'ORDER BY CAST(table_name AS BINARY), CAST(column_name AS BINARY)';
+
     constructor(cluster, name) {
-        this.dir = tempDir();
+        super();
         this.cluster = cluster;
         this.name = name;
         this.url = cluster.engine.url(name);
@@ -114,35 +140,22 @@ class MariaDbDatabase {
             .trim();
     }
 
-    tables() {
+    hasTable(name) {
         const text =
-            'SELECT table_name FROM information_schema.tables WHERE table_schema = database() ' +
-            'ORDER BY CAST(table_name AS BINARY)';
-        return this.sql(text).split('\n');
+            'SELECT 1 FROM information_schema.tables WHERE table_schema = database() ' +
+            `AND table_name = '${name}'`;
+        return this.sql(text) === '1';
     }
 
-    // Keys are bytes there, which are text but for the column of 32 bytes. Columns that are worked out of
-    // others are there for indexes that other engines have without them.
-    rows(table) {
-        const columns = this.sql(
-            'SELECT column_name, data_type, character_maximum_length FROM information_schema.columns ' +
-                `WHERE table_schema = database() AND table_name = '${table}' ` +
-                "AND coalesce(generation_expression, '') = '' " +
-                'ORDER BY CAST(column_name AS BINARY)',
-        );
-        const texts = columns.split('\n').map((line) => {
-            const [name, type, length] = line.split('|');
-            const kind = type === 'varbinary' && length === '32' ? 'binary' : type;
-            const text = AS_MARIADB_TEXT[kind]?.(name) ?? `"${name}"`;
-            return `convert(${text} USING utf8mb4)`;
-        });
-        // Not JSON_ARRAYAGG: it is cut at group_concat_max_len.
-        const rows = this.sql(`SELECT json_array(${texts}) FROM "${table}"`);
-        return rows.split('\n').filter(Boolean).map((row) => JSON.stringify(JSON.parse(row))).sort();
+    // Keys are bytes there, which are text but for the column of 32 bytes.
+    asText(column, type, length) {
+        const kind = type === 'varbinary' && length === '32' ? 'binary' : type;
+        const text = AS_MARIADB_TEXT[kind]?.(column) ?? `"${column}"`;
+        return `convert(${text} USING utf8mb4)`;
     }
 
-    drop() {
-        removeDir(this.dir);
+    line(table, texts) {
+        return `concat('${table}', json_array(${texts}))`;
     }
 }
 
@@ -161,7 +174,7 @@ export class Databases {
         const one =
             engine === 'sqlite' ? new File(name)
             : engine === 'mariadb' ? new MariaDbDatabase(this.startMariaDb(), name)
-            : new Database(this.cluster, name);
+            : new PostgresDatabase(this.cluster, name);
         this.made.push(one);
         return one;
     }
