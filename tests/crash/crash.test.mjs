@@ -1,5 +1,5 @@
 // Kill and restart: sixteen writers over keep-alive connections send messages with a client_id,
-// and edit some, while the server is killed (SIGKILL) at random moments, CRASH_ROUNDS times (20).
+// and edit some, while the server is killed (SIGKILL) at random moments, CRASH_ROUNDS times (12).
 // At the end: each message that was answered is there exactly once, with the seq that was answered,
 // and as the last answered edit left it; what was not answered is there once or not at all; seq is
 // 1..n without a hole, and rev counts each message and edit once; the database is sound after each
@@ -16,7 +16,7 @@ import { makeConversation, register, walk } from '../lib/client.mjs';
 import { contains, ok } from '../lib/expect.mjs';
 import { Server, freePort, removeDir, run, sleep, startServer, tempDir } from '../lib/server.mjs';
 
-const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 20);
+const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 12);
 const SEED = process.env.CRASH_SEED ?? '1';
 const WRITERS = 16;
 const CONVERSATIONS = 4;
@@ -273,7 +273,7 @@ test(`${WRITERS} writers, ${ROUNDS} kills`, { timeout: 600_000 }, async (t) => {
 
 test('killed while it starts for the first time: the next start goes on', async (t) => {
     const choose = choices('first start');
-    for (let round = 0; round < 12; round++) {
+    for (let round = 0; round < 8; round++) {
         const server = new Server({});
         t.after(() => server.stop());
         server.port = await freePort();
