@@ -12,7 +12,11 @@
 
 void test_database_init(struct test_database *t)
 {
-    *t = (struct test_database){.folder = "/tmp/confab-db-XXXXXX"};
+    const char *place = getenv("TMPDIR");
+    *t = (struct test_database){0};
+    int n = snprintf(t->folder, sizeof(t->folder), "%s/confab-db-XXXXXX",
+                     place != NULL ? place : "/tmp");
+    assert_in_range(n, 1, sizeof(t->folder) - 1);
     assert_non_null(mkdtemp(t->folder));
     (void)snprintf(t->url, sizeof(t->url), "sqlite:%s/test.sqlite3", t->folder);
     arena_init(&t->arena);
