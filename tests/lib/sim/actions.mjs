@@ -55,6 +55,7 @@ export class Actor {
         const { world } = this;
         while (!world.isOver) {
             await world.whenActing();
+            await this.device.whenHopeful();
             if (world.isOver) break;
             const name = this.choose.weighted(this.table);
             await world.during(() => this[name]());

@@ -35,11 +35,14 @@ export class Chaos {
     async run({ kills, sends, withRestore }) {
         const plan = withRestore ? this.planRestore(kills) : {};
         const flapping = this.flapRedis();
+        let isFirst = true;
         for (let n = 0; n < kills; n++) {
             await this.live(sends / kills);
             if (plan.backUpRunning === n) await this.keep(() => this.site.backUpRunning());
             const isStopped = plan.backUpStopped === n || plan.restore === n;
-            await this.strike(isStopped ? ['nodes'] : this.site.strike(this.choose, STRIKES), {
+            const what = isStopped ? ['nodes'] : this.site.strike(this.choose, STRIKES, isFirst);
+            isFirst &&= isStopped;
+            await this.strike(what, {
                 isBackUp: plan.backUpStopped === n,
                 isRestore: plan.restore === n,
             });
@@ -132,6 +135,7 @@ export class Chaos {
             await this.kill(node);
         }
         await node.start();
+        this.world.nodeStarted();
     }
 
     async keep(backUp) {

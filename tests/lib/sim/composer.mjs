@@ -22,6 +22,7 @@ export class Composer {
     // Some messages at once, without waiting for each other.
     async burst(talk) {
         const { choose, world } = this;
+        if (this.device.isLoaded) return;
         const isFlood = choose.chance(world.settings.floods);
         const count = isFlood
             ? FLOOD
@@ -66,6 +67,7 @@ export class Composer {
             if (outcomes.some((one) => one.kind === 'acknowledged')) return this.keepForLater(send);
             if (outcomes.every((one) => one.kind === 'refused' && one.status !== 401)) return null;
             if (choose.chance(0.03)) return null;
+            await device.whenHopeful();
             await sleep(choose.around(20));
         }
         return null;

@@ -7,6 +7,7 @@ import { Rest } from './rest.mjs';
 import { TRANSPORTS } from './transports.mjs';
 
 const LATER_MS = 25; // mean time until the next try
+const VAIN_MS = 200; // between tries, where nobody listens
 const ANSWER_MS = 60_000; // for a `send` on a connection that lives
 const REVOKED_MS = 20_000; // a second is promised; a slow reader hears of it later
 const SIGNED_OUT = 4401;
@@ -18,6 +19,7 @@ export const UNKNOWN = { kind: 'unknown' };
 
 export class Device {
     isLibrary = false;
+    failures = 0; // tries in a row to connect in vain
     connection = null;
     isSynced = false;
     waiting = new Map(); // client_id -> those who wait for the answer to a `send`
@@ -45,6 +47,11 @@ export class Device {
     }
 
     // --- what actions see ---
+
+    // Is no more to be sent for the time being?
+    get isLoaded() {
+        return false;
+    }
 
     get talks() {
         return [...this.model.talks.values()];
@@ -144,8 +151,14 @@ export class Device {
             await this.pauseUntilHome();
             if (this.isOver) break;
             await this.connectOnce();
+            await this.whenHopeful();
             await sleep(this.choose.around(LATER_MS));
         }
+    }
+
+    // Where nobody listens: until a server has started, when all who wait come at once, or for a while.
+    async whenHopeful() {
+        if (this.failures > 1) await Promise.race([this.world.started, sleep(VAIN_MS)]);
     }
 
     async pauseUntilHome() {
@@ -171,6 +184,7 @@ export class Device {
         const outcome = await this.holdConnection(kind, fate, ticket);
         const { wasOpen } = this.connection;
         world.tally.connectionEnded(kind, { wasOpen, wasCut: this.wasCut });
+        this.failures = wasOpen || this.wasCut ? 0 : this.failures + 1;
         this.forgetConnection();
         await this.judgeEnd(kind, outcome);
     }

@@ -171,6 +171,10 @@ export class LibraryDevice extends Device {
         this.rest.close();
     }
 
+    get isLoaded() {
+        return this.client.pending().length >= this.world.settings.outbox;
+    }
+
     // Nothing is left that it will still tell the server.
     get isIdle() {
         const { marks } = this.client;

@@ -11,19 +11,20 @@ const COMMON = {
     requestCuts: 0.03,
     doubles: 0.06, // sends that are made twice at once
     floods: 0.004, // of all bursts
-    restoreEach: 3, // phases; the others have none
     convergeMs: 60_000, // the most that clients may need to agree, without being told anything
 };
 
 const SHORT = {
-    kills: 15,
-    sends: 1200,
-    phases: 3,
+    kills: 12,
+    sends: 600,
+    phases: 4,
+    restoreEach: 2, // phases; the others have none
+    outbox: 10, // messages that somebody lets web/confab.js keep before he writes no more
     users: 14,
-    devices: 24,
+    devices: 15, // of each kind (world.mjs) three and more
     libraries: 6,
     conversations: 16,
-    thinkMs: 60,
+    thinkMs: 150,
     seconds: 600,
 };
 
@@ -31,6 +32,8 @@ const LONG = {
     kills: 210,
     sends: 105_000,
     phases: 21,
+    restoreEach: 3,
+    outbox: Infinity,
     users: 24,
     devices: 52,
     libraries: 12,

@@ -153,8 +153,9 @@ class ClusterSite extends Site {
         }
     }
 
-    strike(choose, table) {
-        return choose.weighted(table);
+    // The database once in each phase, however short.
+    strike(choose, table, isFirst) {
+        return isFirst ? ['database'] : choose.weighted(table);
     }
 
     killDatabase() {

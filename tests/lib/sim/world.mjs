@@ -41,6 +41,7 @@ export class World {
         this.choose = this.choice('world');
         this.site = makeSite(settings, ENVIRONMENT, this.choice('site'));
         this.letActorsWait();
+        this.nodeStarted();
     }
 
     // Of any node, whether it runs or not.
@@ -127,6 +128,14 @@ export class World {
         clearTimeout(timer);
         const names = [...left].map((one) => (one.device ?? one).describe());
         if (names.length > 0) throw new Error(`does not end: ${names.join('; ')}`);
+    }
+
+    // `started` is of the next one.
+    nodeStarted() {
+        this.herd?.();
+        this.started = new Promise((done) => {
+            this.herd = done;
+        });
     }
 
     endLife() {
