@@ -23,6 +23,8 @@ tsan)
     cc=clang
     options="-Doptimization=1 $debug -Dc_args=-gline-tables-only $lld"
     options="$options -Db_sanitize=thread -Dtests=enabled"
+    # the unit tests of what has threads
+    options="$options -Dsuites=base,crypto,db,http,jobs,live,serve,sync"
     ;;
 fuzz)
     cc=clang
