@@ -10,7 +10,7 @@ cd -- "$(dirname -- "$0")/.."
 run_packages='gcc libc6-dev make meson ninja-build pkg-config python3 libmicrohttpd-dev
     libjansson-dev libsqlite3-dev libssl-dev libjwt-dev libutf8proc-dev
     libuv1-dev libwslay-dev libpq-dev libmariadb-dev zlib1g-dev'
-test_packages='clang libclang-rt-14-dev libcmocka-dev sqlite3 postgresql mariadb-server
+test_packages='clang lld libclang-rt-14-dev libcmocka-dev sqlite3 postgresql mariadb-server
     ca-certificates redis-server nginx-light haproxy openssl chromium-headless-shell
     fonts-noto-color-emoji'
 bench_packages='wrk nginx-light strace'

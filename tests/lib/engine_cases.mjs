@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test';
 
 import { anonymous, eventually, makeConversation, register, walk } from './client.mjs';
 import { openSocket } from './live.mjs';
+import { Mirror, converges } from './mirror.mjs';
 import { Server, sleep } from './server.mjs';
 
 const KILLS = 5;
@@ -28,9 +29,6 @@ async function sendSurely(user, conversation_id, content, seen) {
         await sleep(20);
     }
 }
-
-const toldBy = (socket) =>
-    new Set(socket.frames.filter((one) => one.type === 'message').map((one) => one.message.id));
 
 // Registers the tests; `Cluster` is postgres.mjs's or mariadb.mjs's.
 export function testEngine(Cluster) {
@@ -82,7 +80,7 @@ export function testEngine(Cluster) {
         assert.equal(ids.size, stored.length);
         for (const id of acknowledged) assert.ok(ids.has(id), `${id} is lost`);
         assert.equal(acknowledged.length, stored.length, 'each was sent until it was acknowledged');
-        await socket.until(() => toldBy(socket).size === stored.length, 'it was told each');
+        await converges(new Mirror(socket), user);
         assert.equal(socket.closed, null, 'and it stayed open');
         await socket.close();
     });

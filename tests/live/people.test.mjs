@@ -18,6 +18,15 @@ after(() => server?.stop());
 const open = async (t, user, kind = 'ws') => closing(t, await listen(kind, user)).forget();
 const inIt = (c, type, more = {}) => ({ type, conversation_id: c.id, ...more });
 
+// How far `reader` has read, told to a client: his own devices may hear it by his membership alone, in a page.
+const toldRead = (client, c, reader, seq) =>
+    client.get(
+        (frame) =>
+            frame.conversation_id === c.id &&
+            ((frame.type === 'read' && frame.user_id === reader.id && frame.seq === seq) ||
+                (client.user === reader && frame.type === 'membership' && frame.read_seq === seq)),
+    );
+
 describe('read positions', { concurrency: 4 }, () => {
     for (const kind of KINDS) {
         test(`of one are told to all (${kind})`, async (t) => {
@@ -28,13 +37,14 @@ describe('read positions', { concurrency: 4 }, () => {
             const stranger = await open(t, cast.stranger, kind);
             ok(await cast.member.post(`${cast.path}read/`, { seq: 3 }));
             for (const client of clients) {
-                const frame = await client.get(inIt(cast, 'read'));
+                const frame = await toldRead(client, cast, cast.member, 3);
+                if (frame.type === 'membership') continue;
                 assert.deepEqual(frame, inIt(cast, 'read', { user_id: cast.member.id, seq: 3 }));
             }
             // backwards is not told
             ok(await cast.member.post(`${cast.path}read/`, { seq: 2 }));
             ok(await cast.member.post(`${cast.path}read/`, { seq: 5 }));
-            for (const client of clients) await client.get(inIt(cast, 'read', { seq: 5 }));
+            for (const client of clients) await toldRead(client, cast, cast.member, 5);
             assert.deepEqual(clients[0].all(inIt(cast, 'read', { seq: 2 })), []);
             assert.deepEqual(stranger.all('read'), []);
             const { unread_count } = ok(await cast.member.get(cast.path));
