@@ -314,7 +314,8 @@ def on_server(label):
     own = ("cli.test.mjs", "config.test.mjs", "move.test.mjs", "import_django.test.mjs",
            "nodes.test.mjs", "proxies.test.mjs", "bus.test.mjs", "schema.test.mjs")
     files = [path for path in files_of("api") + files_of("live") if path.name not in own]
-    return Queued(label, files, env={"CONFAB_QUICK": "1"}, within=label)
+    options = SANITIZER_ENV["ASAN_OPTIONS"] + ":detect_stack_use_after_return=0"
+    return Queued(label, files, env={"CONFAB_QUICK": "1", "ASAN_OPTIONS": options}, within=label)
 
 
 def queue_crash():

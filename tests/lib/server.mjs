@@ -206,7 +206,7 @@ export class Server {
         while (Date.now() < until) {
             if (this.child.end) return false;
             if (await this.healthy()) return true;
-            await sleep(10);
+            await sleep(25);
         }
         return false;
     }
