@@ -22,7 +22,8 @@ enum live_event_kind {
 
 struct live_event {
     enum live_event_kind kind;
-    int shard;      /* of the change that it tells */
+    int shard;      /* of the change that it tells, */
+    int64_t stamp;  /* and that change's own: the last one of its object in the batch */
     bool droppable; /* typing, presence: first to go when a buffer is full */
     struct uuid conversation_id;
     struct uuid user_id;
@@ -48,12 +49,11 @@ struct live_batch {
     struct live_event events[];
 };
 
-/* Does a client that knows everything up to `at` know what the event tells? (Frames hold the state of
- * the batch's end.) */
-static inline bool live_event_is_known(const struct live_event *event,
-                                       const struct live_batch *batch, const struct position *at)
+/* Does a client that knows everything up to `at` know what the event tells? `at` may lie within its
+ * batch. */
+static inline bool live_event_is_known(const struct live_event *event, const struct position *at)
 {
-    return at->at[event->shard] >= batch->to.at[event->shard];
+    return at->at[event->shard] >= event->stamp;
 }
 
 /* LIVE_SESSIONS: is it one of those that live? */

@@ -12,7 +12,7 @@ struct fanout {
 static bool is_covered(const struct fanout *f, const struct live_client *client,
                        const struct live_event *event)
 {
-    return client->is_ahead && f->durable && live_event_is_known(event, f->batch, &client->at);
+    return client->is_ahead && f->durable && live_event_is_known(event, &client->at);
 }
 
 static void note_fed(struct live_client *client)

@@ -149,10 +149,10 @@ static bool reaches(const struct live_client *client, const struct members *memb
 
 /* Pages have no users but oneself. */
 static bool is_news(const struct live_client *client, const struct members *members,
-                    const struct live_batch *batch, const struct live_event *event)
+                    const struct live_event *event)
 {
     return reaches(client, members, event) &&
-           (event->kind == LIVE_USER || !live_event_is_known(event, batch, &client->at));
+           (event->kind == LIVE_USER || !live_event_is_known(event, &client->at));
 }
 
 /* What a batch says of the client's own rights. A session that was not among the living then may have
@@ -164,7 +164,7 @@ static enum replay replay_rights(const struct live_client *client, struct member
     for (size_t i = 0; i < batch->count; i++) {
         const struct live_event *event = &batch->events[i];
         if (!uuid_eq(event->user_id, client->who.user_id) ||
-            (event->kind != LIVE_SESSIONS && live_event_is_known(event, batch, &client->at))) {
+            (event->kind != LIVE_SESSIONS && live_event_is_known(event, &client->at))) {
             continue;
         }
         if (event->kind == LIVE_LEFT) {
@@ -186,7 +186,7 @@ static bool fits(const struct live_client *client, const struct members *members
     size_t bytes = client->queue.bytes;
     for (size_t i = 0; i < batch->count; i++) {
         const struct live_event *event = &batch->events[i];
-        if (event->droppable || !is_news(client, members, batch, event)) {
+        if (event->droppable || !is_news(client, members, event)) {
             continue;
         }
         if (event->frame == NULL) {
@@ -209,7 +209,7 @@ static enum replay replay_batch(struct live_client *client, struct members *memb
     }
     for (size_t i = 0; i < batch->count && result == REPLAY_WHOLE; i++) {
         const struct live_event *event = &batch->events[i];
-        if (!event->droppable && is_news(client, members, batch, event)) {
+        if (!event->droppable && is_news(client, members, event)) {
             client_push(client, live_frame_ref(event->frame));
         }
     }

@@ -25,11 +25,8 @@ enum { LOOK_MS = 1000, READS_MS = 1000, FRAMED_MAX = 2000 };
 
 /* A read position that others have not been told yet. */
 struct waiting_read {
-    struct uuid conversation_id;
-    struct uuid user_id;
+    struct change change; /* its object is the reader */
     int64_t seq;
-    int shard;
-    int64_t stamp;
 };
 
 enum asked { ASKED_NOT, ASKED, ASKED_AND_ANSWERED };
@@ -144,30 +141,31 @@ static void plan(struct step *step, const struct change *rows, size_t count)
 
 /* --- events ---------------------------------------------------------------------------------- */
 
-static struct live_event *add_event(struct step *step, enum live_event_kind kind, int shard)
+static struct live_event *add_event(struct step *step, enum live_event_kind kind,
+                                    const struct change *change)
 {
     if (step->event_count == step->event_cap) {
         step->event_cap = step->event_cap > 0 ? 2 * step->event_cap : 16;
         step->events = mem_realloc(step->events, step->event_cap * sizeof(struct live_event));
     }
     struct live_event *event = &step->events[step->event_count++];
-    *event = (struct live_event){.kind = kind, .shard = shard};
+    *event = (struct live_event){.kind = kind, .shard = change->shard, .stamp = change->stamp};
     return event;
 }
 
-static void add_conversation_event(struct step *step, int shard, struct uuid id,
+static void add_conversation_event(struct step *step, const struct change *change,
                                    struct live_frame *frame)
 {
-    struct live_event *event = add_event(step, LIVE_CONVERSATION, shard);
-    event->conversation_id = id;
+    struct live_event *event = add_event(step, LIVE_CONVERSATION, change);
+    event->conversation_id = change->conversation_id;
     event->frame = frame;
 }
 
-static void add_user_event(struct step *step, enum live_event_kind kind, int shard,
-                           struct uuid conversation_id, struct uuid user_id,
-                           struct live_frame *frame)
+static void add_user_event(struct step *step, enum live_event_kind kind,
+                           const struct change *change, struct uuid conversation_id,
+                           struct uuid user_id, struct live_frame *frame)
 {
-    struct live_event *event = add_event(step, kind, shard);
+    struct live_event *event = add_event(step, kind, change);
     event->conversation_id = conversation_id;
     event->user_id = user_id;
     event->frame = frame;
@@ -178,13 +176,12 @@ static enum err tell_message(struct step *step, const struct change *change)
     struct message message;
     bool found = false;
     if (step->is_bare || !hub_listens(step->tailer->hub, change->conversation_id)) {
-        add_conversation_event(step, change->shard, change->conversation_id, NULL);
+        add_conversation_event(step, change, NULL);
         return ERR_OK;
     }
     enum err e = store_sync_message(step->db, step->arena, change->object_id, &message, &found);
     if (e == ERR_OK && found) {
-        add_conversation_event(step, change->shard, change->conversation_id,
-                               frame_message(&message));
+        add_conversation_event(step, change, frame_message(&message));
     }
     return e;
 }
@@ -197,7 +194,7 @@ static enum err tell_conversation(struct step *step, const struct change *change
     size_t count = 0;
     bool found = false;
     if (step->is_bare || !hub_listens(step->tailer->hub, id)) {
-        add_conversation_event(step, change->shard, id, NULL);
+        add_conversation_event(step, change, NULL);
         return ERR_OK;
     }
     enum err e = store_sync_conversation(step->db, step->arena, id, &conversation, &found);
@@ -206,17 +203,16 @@ static enum err tell_conversation(struct step *step, const struct change *change
     }
     e = store_sync_members(step->db, step->arena, id, FRAME_PARTICIPANTS_MAX, &members, &count);
     if (e == ERR_OK) {
-        add_conversation_event(step, change->shard, id,
-                               frame_conversation(&conversation, members, count, 0));
+        add_conversation_event(step, change, frame_conversation(&conversation, members, count, 0));
     }
     return e;
 }
 
 /* To the member's own devices. */
-static void tell_own(struct step *step, int shard, const struct participant *mine)
+static void tell_own(struct step *step, const struct change *change, const struct participant *mine)
 {
     bool is_here = hub_is_here(step->tailer->hub, mine->user_id);
-    add_user_event(step, LIVE_OWN, shard, mine->conversation_id, mine->user_id,
+    add_user_event(step, LIVE_OWN, change, mine->conversation_id, mine->user_id,
                    is_here ? frame_membership(mine) : NULL);
 }
 
@@ -231,12 +227,12 @@ static enum err tell_membership(struct step *step, const struct change *change)
     }
     if (mine.left_at != 0) {
         bool is_here = hub_is_here(step->tailer->hub, mine.user_id);
-        add_user_event(step, LIVE_LEFT, change->shard, mine.conversation_id, mine.user_id,
+        add_user_event(step, LIVE_LEFT, change, mine.conversation_id, mine.user_id,
                        is_here ? frame_gone(mine.conversation_id, mine.rev) : NULL);
     } else if (mine.joined_stamp > step->tailer->at.at[change->shard]) {
-        add_user_event(step, LIVE_JOINED, change->shard, mine.conversation_id, mine.user_id, NULL);
+        add_user_event(step, LIVE_JOINED, change, mine.conversation_id, mine.user_id, NULL);
     } else {
-        tell_own(step, change->shard, &mine);
+        tell_own(step, change, &mine);
     }
     return ERR_OK;
 }
@@ -248,7 +244,7 @@ static enum err tell_mine(struct step *step, const struct change *change)
     enum err e =
         store_sync_participant(step->db, change->conversation_id, change->object_id, &mine, &found);
     if (e == ERR_OK && found && mine.left_at == 0) {
-        tell_own(step, change->shard, &mine);
+        tell_own(step, change, &mine);
     }
     return e;
 }
@@ -264,7 +260,7 @@ static enum err tell_ended(struct step *step, const struct change *change)
     }
     struct live_frame *frame = frame_gone(change->conversation_id, change->rev);
     for (size_t i = 0; i < count; i++) {
-        add_user_event(step, LIVE_LEFT, change->shard, change->conversation_id, users[i],
+        add_user_event(step, LIVE_LEFT, change, change->conversation_id, users[i],
                        live_frame_ref(frame));
     }
     live_frame_unref(frame);
@@ -282,7 +278,7 @@ static enum err tell_sessions(struct step *step, const struct change *change)
     if (e != ERR_OK) {
         return e;
     }
-    struct live_event *event = add_event(step, LIVE_SESSIONS, change->shard);
+    struct live_event *event = add_event(step, LIVE_SESSIONS, change);
     event->user_id = change->object_id;
     event->session_count = count;
     event->sessions = mem_alloc(count * sizeof(struct uuid) + 1);
@@ -300,29 +296,22 @@ static enum err tell_user(struct step *step, const struct change *change)
     if (e != ERR_OK || !found) {
         return e;
     }
-    add_user_event(step, LIVE_USER, change->shard, (struct uuid){{0}}, user.id, frame_user(&user));
+    add_user_event(step, LIVE_USER, change, (struct uuid){{0}}, user.id, frame_user(&user));
     if (!user.is_active || user.deleted_at != 0) {
-        add_event(step, LIVE_SESSIONS, change->shard)->user_id = user.id; /* none of them lives */
+        add_event(step, LIVE_SESSIONS, change)->user_id = user.id; /* none of them lives */
     }
     return ERR_OK;
 }
 
 /* --- read positions -------------------------------------------------------------------------- */
 
-static void hold_read(struct tailer *tailer, const struct participant *mine,
-                      const struct change *change)
+static void hold_read(struct tailer *tailer, const struct change *change, int64_t seq)
 {
     if (tailer->read_count == tailer->read_cap) {
         tailer->read_cap = tailer->read_cap > 0 ? 2 * tailer->read_cap : 16;
         tailer->reads = mem_realloc(tailer->reads, tailer->read_cap * sizeof(tailer->reads[0]));
     }
-    tailer->reads[tailer->read_count++] = (struct waiting_read){
-        .conversation_id = mine->conversation_id,
-        .user_id = mine->user_id,
-        .seq = mine->read_seq,
-        .shard = change->shard,
-        .stamp = change->stamp,
-    };
+    tailer->reads[tailer->read_count++] = (struct waiting_read){*change, seq};
 }
 
 static enum err tell_read(struct step *step, const struct change *change)
@@ -334,11 +323,11 @@ static enum err tell_read(struct step *step, const struct change *change)
     if (e != ERR_OK || !found || mine.left_at != 0) {
         return e;
     }
-    tell_own(step, change->shard, &mine);
+    tell_own(step, change, &mine);
     if (hub_listens(step->tailer->hub, change->conversation_id)) {
-        hold_read(step->tailer, &mine, change);
+        hold_read(step->tailer, change, mine.read_seq);
     } else {
-        add_conversation_event(step, change->shard, change->conversation_id, NULL);
+        add_conversation_event(step, change, NULL);
     }
     return ERR_OK;
 }
@@ -352,16 +341,13 @@ static int by_reader(const void *left, const void *right)
 {
     const struct waiting_read *a = left;
     const struct waiting_read *b = right;
-    int order = uuid_compare(a->conversation_id, b->conversation_id);
-    if (order == 0) {
-        order = uuid_compare(a->user_id, b->user_id);
-    }
+    int order = compare_objects(&a->change, &b->change);
     return order != 0 ? order : a->seq < b->seq ? -1 : a->seq > b->seq;
 }
 
 static bool same_reader(const struct waiting_read *a, const struct waiting_read *b)
 {
-    return uuid_eq(a->conversation_id, b->conversation_id) && uuid_eq(a->user_id, b->user_id);
+    return compare_objects(&a->change, &b->change) == 0;
 }
 
 /* Of each reader the farthest. */
@@ -373,8 +359,9 @@ static void release_reads(struct step *step)
     for (size_t i = 0; i < count; i++) {
         const struct waiting_read *read = &tailer->reads[i];
         if (i + 1 == count || !same_reader(read, read + 1)) {
-            add_conversation_event(step, read->shard, read->conversation_id,
-                                   frame_read(read->conversation_id, read->user_id, read->seq));
+            struct uuid id = read->change.conversation_id;
+            add_conversation_event(step, &read->change,
+                                   frame_read(id, read->change.object_id, read->seq));
         }
     }
     tailer->read_count = 0;
@@ -386,7 +373,7 @@ static struct position told(const struct tailer *tailer)
 {
     struct position at = tailer->at;
     for (size_t i = 0; i < tailer->read_count; i++) {
-        const struct waiting_read *read = &tailer->reads[i];
+        const struct change *read = &tailer->reads[i].change;
         if (read->stamp <= at.at[read->shard]) {
             at.at[read->shard] = read->stamp - 1;
         }

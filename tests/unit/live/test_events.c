@@ -197,7 +197,7 @@ static void test_ids(void **state)
                                                .frame = live_test_frame(i == 0 ? "a" : "b")};
     }
     batch->told.at[0] = 11;
-    hub_publish(t.hub, batch);
+    live_test_send(&t, batch);
     gets("data: a\n\n");
     gets_with_id("b", 11); /* what it was told, on the last of the batch */
     live_test_publish(&t, 12, 13, 9, "\"of others\"");

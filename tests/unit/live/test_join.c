@@ -39,7 +39,7 @@ static void publish_user(enum live_event_kind kind, int64_t from, int64_t to, ui
         .conversation_id = live_test_conversation(conversation),
         .frame = live_test_frame(json),
     };
-    hub_publish(t.hub, batch);
+    live_test_send(&t, batch);
 }
 
 /* User 1 is live at `at` in conversations 1 to 3. */
@@ -156,16 +156,51 @@ static void test_ahead(void **state)
     peer_gets(&peer, "15");
 }
 
-/* A batch that lies around the page's position is passed on wholly. */
+static struct live_event message_event(int64_t stamp, const char *json)
+{
+    return (struct live_event){.kind = LIVE_CONVERSATION,
+                               .stamp = stamp,
+                               .conversation_id = live_test_conversation(1),
+                               .frame = live_test_frame(json)};
+}
+
+/* 11 to 13. */
+static void publish_three(void)
+{
+    struct live_batch *batch = live_test_batch(10, 13, 3);
+    batch->events[0] = message_event(11, "11");
+    batch->events[1] = message_event(12, "12");
+    batch->events[2] = message_event(13, "13");
+    live_test_send(&t, batch);
+}
+
+/* Of a batch that lies around the page's position what the page does not have is passed on, */
 static void test_straddling(void **state)
 {
     (void)state;
     live_test_start(&t, 10);
     peer_open(&peer, &t, 1, 4);
-    live_test_join(&t, 12, 1);
+    live_test_join(&t, 12, 3);
     peer_gets_cursor(&peer, "synced", 12);
-    live_test_publish(&t, 10, 13, 1, "13");
+    publish_three();
     peer_gets(&peer, "13");
+    live_test_publish(&t, 13, 14, 1, "14");
+    peer_gets(&peer, "14");
+}
+
+/* also from the ring. */
+static void test_straddling_in_the_ring(void **state)
+{
+    (void)state;
+    live_test_start(&t, 10);
+    peer_open(&peer, &t, 1, 4);
+    struct live_pull *pull = live_test_pull(&t);
+    publish_three();
+    live_test_joinable(pull, 11, 3);
+    hub_pulled(pull);
+    peer_gets(&peer, "12");
+    peer_gets(&peer, "13");
+    peer_gets_cursor(&peer, "synced", 13);
 }
 
 static void test_event_without_frame_in_the_ring(void **state)
@@ -290,7 +325,7 @@ static void test_left(void **state)
     batch->events[2] = (struct live_event){.kind = LIVE_CONVERSATION,
                                            .conversation_id = live_test_conversation(1),
                                            .frame = live_test_frame("12")};
-    hub_publish(t.hub, batch);
+    live_test_send(&t, batch);
     live_test_publish(&t, 12, 13, 2, "\"secret\"");
     live_test_publish(&t, 13, 14, 1, "14");
     peer_gets(&peer, "\"gone\"");
@@ -365,7 +400,7 @@ static void publish_sessions(int64_t from, int64_t to, uint8_t user, uint8_t ses
         batch->events[0].sessions[0] = live_test_session(session);
         batch->events[0].session_count = 1;
     }
-    hub_publish(t.hub, batch);
+    live_test_send(&t, batch);
 }
 
 static void page_without_session(void)
@@ -462,14 +497,14 @@ static void test_told(void **state)
     live_at(10);
     struct live_batch *batch = live_test_batch(10, 12, 0);
     batch->told.at[0] = 11;
-    hub_publish(t.hub, batch);
+    live_test_send(&t, batch);
     peer_gets_cursor(&peer, "ping", 11);
     /* Whoever was told 11 has to get what was held back. */
     batch = live_test_batch(12, 12, 1);
     batch->events[0] = (struct live_event){.kind = LIVE_CONVERSATION,
                                            .conversation_id = live_test_conversation(1),
                                            .frame = live_test_frame("\"read\"")};
-    hub_publish(t.hub, batch);
+    live_test_send(&t, batch);
     peer_gets(&peer, "\"read\"");
     peer_open(&other, &t, 2, 11);
     live_test_join(&t, 11, 1);
@@ -526,7 +561,7 @@ static void test_restart(void **state)
     struct live_batch *batch = live_test_batch(0, 5, 0);
     batch->incarnation = next_life;
     batch->restarts = true;
-    hub_publish(t.hub, batch);
+    live_test_send(&t, batch);
     peer_gets(&peer, "12");
     struct live_pull *pull = live_test_pull(&t);
     assert_true(uuid_eq(pull->from.incarnation, live_test_incarnation));
@@ -549,7 +584,7 @@ static void test_page_of_the_life_before(void **state)
     struct live_batch *batch = live_test_batch(0, 5, 0);
     batch->incarnation = next_life;
     batch->restarts = true;
-    hub_publish(t.hub, batch);
+    live_test_send(&t, batch);
     live_test_add_frame(pull, "\"lost\"");
     live_test_joinable(pull, 12, 1);
     hub_pulled(pull);
@@ -569,13 +604,13 @@ static void test_next_life(void **state)
     live_at(10);
     struct live_batch *batch = live_test_batch(10, 10, 0);
     batch->incarnation = next_life;
-    hub_publish(t.hub, batch);
+    live_test_send(&t, batch);
     batch = live_test_batch(10, 11, 1);
     batch->incarnation = next_life;
     batch->events[0] = (struct live_event){.kind = LIVE_JOINED,
                                            .user_id = live_test_user(1),
                                            .conversation_id = live_test_conversation(4)};
-    hub_publish(t.hub, batch);
+    live_test_send(&t, batch);
     struct live_pull *pull = live_test_pull(&t);
     assert_true(uuid_eq(pull->from.incarnation, next_life));
     assert_int_equal(pull->from.at.at[0], 10);
@@ -602,7 +637,7 @@ static void test_a_page_between_the_shards(void **state)
                                            .shard = 1,
                                            .conversation_id = live_test_conversation(2),
                                            .frame = live_test_frame("\"new\"")};
-    hub_publish(t.hub, batch);
+    live_test_send(&t, batch);
     live_test_joinable(pull, 12, 2); /* shard 1: nothing yet */
     hub_pulled(pull);
     peer_gets(&peer, "\"new\"");
@@ -612,7 +647,7 @@ static void test_a_page_between_the_shards(void **state)
     batch->events[0] = (struct live_event){.kind = LIVE_CONVERSATION,
                                            .conversation_id = live_test_conversation(1),
                                            .frame = live_test_frame("13")};
-    hub_publish(t.hub, batch);
+    live_test_send(&t, batch);
     peer_gets(&peer, "13");
     live_test_no_pull(&t);
 }
@@ -631,6 +666,7 @@ int main(void)
         TEST(test_replay),
         TEST(test_ahead),
         TEST(test_straddling),
+        TEST(test_straddling_in_the_ring),
         TEST(test_event_without_frame_in_the_ring),
         TEST(test_event_without_frame_live),
         TEST(test_ring_is_too_short),

@@ -180,7 +180,7 @@ static void test_batch_with_a_gap(void **state)
     struct live_batch *batch = live_test_batch(10, 12, 2);
     batch->events[0] = message_event("11");
     batch->events[1] = message_event(NULL);
-    hub_publish(t.hub, batch);
+    live_test_send(&t, batch);
     assert_true(pull->from_ring);
     live_test_joinable(pull, 10, 1);
     hub_pulled(pull);
@@ -196,7 +196,7 @@ static void test_live_batch_with_a_gap(void **state)
     struct live_batch *batch = live_test_batch(10, 12, 2);
     batch->events[0] = message_event("11");
     batch->events[1] = message_event(NULL);
-    hub_publish(t.hub, batch);
+    live_test_send(&t, batch);
     gets_page_from(10);
 }
 
@@ -210,7 +210,7 @@ static void test_gap_behind_a_batch_that_tells_nothing(void **state)
     struct live_batch *batch = live_test_batch(10, 11, 1);
     batch->events[0] = message_event("11");
     batch->told.at[0] = 10;
-    hub_publish(t.hub, batch);
+    live_test_send(&t, batch);
     live_test_publish(&t, 11, 12, 1, NULL);
     assert_true(pull->from_ring);
     live_test_joinable(pull, 10, 1);
@@ -227,7 +227,7 @@ static void test_batch_that_tells_nothing(void **state)
     struct live_batch *batch = live_test_batch(10, 11, 1);
     batch->events[0] = message_event("11");
     batch->told.at[0] = 10;
-    hub_publish(t.hub, batch);
+    live_test_send(&t, batch);
     gets_page_from(10);
 }
 
@@ -333,7 +333,7 @@ static void test_ended(void **state)
     live_test_join(&t, 10, 1);
     struct live_batch *batch = live_test_batch(10, 11, 1);
     batch->events[0] = (struct live_event){.kind = LIVE_SESSIONS, .user_id = live_test_user(1)};
-    hub_publish(t.hub, batch);
+    live_test_send(&t, batch);
     struct live_pull *pull = live_test_pull(&t);
     pull->page.ended = true;
     hub_pulled(pull);

@@ -124,7 +124,7 @@ static void test_slow_reader_without_session(void **state)
     live_test_no_pull(&t);
     struct live_batch *batch = live_test_batch(at, at + 1, 1);
     batch->events[0] = (struct live_event){.kind = LIVE_SESSIONS, .user_id = live_test_user(1)};
-    hub_publish(t.hub, batch);
+    live_test_send(&t, batch);
     struct live_pull *pull = live_test_pull(&t);
     assert_int_equal(pull->size_max, 1);
     pull->page.ended = true;
@@ -168,7 +168,7 @@ static void publish_large_batch(int count)
                                                .conversation_id = live_test_conversation(1),
                                                .frame = live_test_frame(text)};
     }
-    hub_publish(t.hub, batch);
+    live_test_send(&t, batch);
 }
 
 /* A batch with more than the buffer and the socket hold: the page takes over, it does not go round
@@ -358,7 +358,7 @@ static void test_subscribe(void **state)
         batch->events[0] = (struct live_event){.kind = LIVE_USER,
                                                .user_id = live_test_user(5),
                                                .frame = live_test_frame(at == 10 ? "5a" : "5b")};
-        hub_publish(t.hub, batch);
+        live_test_send(&t, batch);
     }
     for (uint8_t user = 5; user <= 7; user++) {
         batch = live_batch_new(1);
@@ -382,7 +382,7 @@ static void test_subscribe(void **state)
                                                .user_id = live_test_user(users[i]),
                                                .frame = live_test_frame(frames[i])};
     }
-    hub_publish(t.hub, batch);
+    live_test_send(&t, batch);
     peer_gets(&peer, "6");
     peer_gets(&peer, "1");
     live_test_publish(&t, 13, 14, 1, "14");

@@ -110,6 +110,7 @@ static bool is_member(uint8_t user, uint8_t conversation)
 static void fill_event(struct live_event *event, int64_t stamp)
 {
     const struct commit *commit = &world.log[stamp - 1];
+    event->stamp = stamp;
     event->conversation_id = live_test_conversation(commit->conversation);
     if (commit->change == MESSAGE) {
         event->kind = LIVE_CONVERSATION;

@@ -305,6 +305,15 @@ struct live_batch *live_test_batch(int64_t from, int64_t to, size_t count)
     return batch;
 }
 
+void live_test_send(struct live_test *t, struct live_batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        struct live_event *event = &batch->events[i];
+        event->stamp = event->stamp > 0 ? event->stamp : batch->to.at[event->shard];
+    }
+    hub_publish(t->hub, batch);
+}
+
 void live_test_publish(struct live_test *t, int64_t from, int64_t to, uint8_t conversation,
                        const char *json)
 {
@@ -314,7 +323,7 @@ void live_test_publish(struct live_test *t, int64_t from, int64_t to, uint8_t co
         .conversation_id = live_test_conversation(conversation),
         .frame = live_test_frame(json),
     };
-    hub_publish(t->hub, batch);
+    live_test_send(t, batch);
 }
 
 /* --- the other end --------------------------------------------------------------------------- */
