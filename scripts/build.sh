@@ -8,28 +8,23 @@ variant=$1
 dir=${CONFAB_BUILD_ROOT:-$root/build}/$variant
 
 cc=gcc
-# Of what sanitizers show, lines are enough: quicker to compile and to link.
-debug=-Ddebug=false
 # Where it is installed, the linker that takes half as long for the many programs of the tests.
 lld=
 ! command -v ld.lld >/dev/null || lld=-Dc_link_args=-fuse-ld=lld
+# Of what sanitizers show, lines (-g1) are enough: quicker to compile and to link.
+sanitized="-Doptimization=1 -Ddebug=false -Dc_args=-g1 $lld"
 case $variant in
 release) options='-Doptimization=2 -Ddebug=true -Dtests=disabled' ;;
-gcc-asan)
-    options="-Doptimization=1 $debug -Dc_args=-g1 $lld"
-    options="$options -Db_sanitize=address,undefined -Dtests=enabled"
-    ;;
+gcc-asan) options="$sanitized -Db_sanitize=address,undefined -Dtests=enabled" ;;
 tsan)
     cc=clang
-    options="-Doptimization=1 $debug -Dc_args=-gline-tables-only $lld"
-    options="$options -Db_sanitize=thread -Dtests=enabled"
+    options="$sanitized -Db_sanitize=thread -Dtests=enabled"
     # the unit tests of what has threads
     options="$options -Dsuites=base,crypto,db,http,jobs,live,serve,sync"
     ;;
 fuzz)
     cc=clang
-    options="-Doptimization=1 $debug -Dc_args=-gline-tables-only $lld"
-    options="$options -Db_sanitize=address,undefined -Dtests=disabled -Dfuzz=true"
+    options="$sanitized -Db_sanitize=address,undefined -Dtests=disabled -Dfuzz=true"
     ;;
 *)
     echo "build.sh: unknown variant '$variant'" >&2

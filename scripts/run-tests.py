@@ -310,7 +310,7 @@ def queue_browser():
 def on_server(label):
     """tests/api and tests/live on a database server. What brings databases of its own, as tests of
     commands, settings and several nodes do, is left to the other stages. CONFAB_QUICK lets a test leave
-    out its long part."""
+    out its long part; uses of dead stack frames are looked for with SQLite, where they would be the same."""
     own = ("cli.test.mjs", "config.test.mjs", "move.test.mjs", "import_django.test.mjs",
            "nodes.test.mjs", "proxies.test.mjs", "bus.test.mjs", "schema.test.mjs")
     files = [path for path in files_of("api") + files_of("live") if path.name not in own]
