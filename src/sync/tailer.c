@@ -149,24 +149,24 @@ static struct live_event *add_event(struct step *step, enum live_event_kind kind
         step->events = mem_realloc(step->events, step->event_cap * sizeof(struct live_event));
     }
     struct live_event *event = &step->events[step->event_count++];
-    *event = (struct live_event){.kind = kind, .shard = change->shard, .stamp = change->stamp};
+    *event = (struct live_event){.kind = kind,
+                                 .shard = change->shard,
+                                 .stamp = change->stamp,
+                                 .conversation_id = change->conversation_id};
     return event;
 }
 
 static void add_conversation_event(struct step *step, const struct change *change,
                                    struct live_frame *frame)
 {
-    struct live_event *event = add_event(step, LIVE_CONVERSATION, change);
-    event->conversation_id = change->conversation_id;
-    event->frame = frame;
+    add_event(step, LIVE_CONVERSATION, change)->frame = frame;
 }
 
 static void add_user_event(struct step *step, enum live_event_kind kind,
-                           const struct change *change, struct uuid conversation_id,
-                           struct uuid user_id, struct live_frame *frame)
+                           const struct change *change, struct uuid user_id,
+                           struct live_frame *frame)
 {
     struct live_event *event = add_event(step, kind, change);
-    event->conversation_id = conversation_id;
     event->user_id = user_id;
     event->frame = frame;
 }
@@ -212,8 +212,7 @@ static enum err tell_conversation(struct step *step, const struct change *change
 static void tell_own(struct step *step, const struct change *change, const struct participant *mine)
 {
     bool is_here = hub_is_here(step->tailer->hub, mine->user_id);
-    add_user_event(step, LIVE_OWN, change, mine->conversation_id, mine->user_id,
-                   is_here ? frame_membership(mine) : NULL);
+    add_user_event(step, LIVE_OWN, change, mine->user_id, is_here ? frame_membership(mine) : NULL);
 }
 
 static enum err tell_membership(struct step *step, const struct change *change)
@@ -227,10 +226,10 @@ static enum err tell_membership(struct step *step, const struct change *change)
     }
     if (mine.left_at != 0) {
         bool is_here = hub_is_here(step->tailer->hub, mine.user_id);
-        add_user_event(step, LIVE_LEFT, change, mine.conversation_id, mine.user_id,
+        add_user_event(step, LIVE_LEFT, change, mine.user_id,
                        is_here ? frame_gone(mine.conversation_id, mine.rev) : NULL);
     } else if (mine.joined_stamp > step->tailer->at.at[change->shard]) {
-        add_user_event(step, LIVE_JOINED, change, mine.conversation_id, mine.user_id, NULL);
+        add_user_event(step, LIVE_JOINED, change, mine.user_id, NULL);
     } else {
         tell_own(step, change, &mine);
     }
@@ -260,8 +259,7 @@ static enum err tell_ended(struct step *step, const struct change *change)
     }
     struct live_frame *frame = frame_gone(change->conversation_id, change->rev);
     for (size_t i = 0; i < count; i++) {
-        add_user_event(step, LIVE_LEFT, change, change->conversation_id, users[i],
-                       live_frame_ref(frame));
+        add_user_event(step, LIVE_LEFT, change, users[i], live_frame_ref(frame));
     }
     live_frame_unref(frame);
     return ERR_OK;
@@ -296,7 +294,7 @@ static enum err tell_user(struct step *step, const struct change *change)
     if (e != ERR_OK || !found) {
         return e;
     }
-    add_user_event(step, LIVE_USER, change, (struct uuid){{0}}, user.id, frame_user(&user));
+    add_user_event(step, LIVE_USER, change, user.id, frame_user(&user));
     if (!user.is_active || user.deleted_at != 0) {
         add_event(step, LIVE_SESSIONS, change)->user_id = user.id; /* none of them lives */
     }
