@@ -192,9 +192,7 @@ static void test_ids(void **state)
     gets_cursor("synced", 10);
     struct live_batch *batch = live_test_batch(10, 12, 2);
     for (int i = 0; i < 2; i++) {
-        batch->events[i] = (struct live_event){.kind = LIVE_CONVERSATION,
-                                               .conversation_id = live_test_conversation(1),
-                                               .frame = live_test_frame(i == 0 ? "a" : "b")};
+        batch->events[i] = live_test_message(1, i == 0 ? "a" : "b");
     }
     batch->told.at[0] = 11;
     live_test_send(&t, batch);

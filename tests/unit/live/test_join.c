@@ -156,21 +156,15 @@ static void test_ahead(void **state)
     peer_gets(&peer, "15");
 }
 
-static struct live_event message_event(int64_t stamp, const char *json)
-{
-    return (struct live_event){.kind = LIVE_CONVERSATION,
-                               .stamp = stamp,
-                               .conversation_id = live_test_conversation(1),
-                               .frame = live_test_frame(json)};
-}
-
 /* 11 to 13. */
 static void publish_three(void)
 {
     struct live_batch *batch = live_test_batch(10, 13, 3);
-    batch->events[0] = message_event(11, "11");
-    batch->events[1] = message_event(12, "12");
-    batch->events[2] = message_event(13, "13");
+    const char *texts[] = {"11", "12", "13"};
+    for (int i = 0; i < 3; i++) {
+        batch->events[i] = live_test_message(1, texts[i]);
+        batch->events[i].stamp = 11 + i;
+    }
     live_test_send(&t, batch);
 }
 
@@ -315,16 +309,12 @@ static void test_left(void **state)
     live_at(10);
     struct live_batch *batch = live_test_batch(10, 12, 3);
     /* The message may have been edited after he left: it must not reach him. */
-    batch->events[0] = (struct live_event){.kind = LIVE_CONVERSATION,
-                                           .conversation_id = live_test_conversation(2),
-                                           .frame = live_test_frame("\"secret\"")};
+    batch->events[0] = live_test_message(2, "\"secret\"");
     batch->events[1] = (struct live_event){.kind = LIVE_LEFT,
                                            .conversation_id = live_test_conversation(2),
                                            .user_id = live_test_user(1),
                                            .frame = live_test_frame("\"gone\"")};
-    batch->events[2] = (struct live_event){.kind = LIVE_CONVERSATION,
-                                           .conversation_id = live_test_conversation(1),
-                                           .frame = live_test_frame("12")};
+    batch->events[2] = live_test_message(1, "12");
     live_test_send(&t, batch);
     live_test_publish(&t, 12, 13, 2, "\"secret\"");
     live_test_publish(&t, 13, 14, 1, "14");
@@ -501,9 +491,7 @@ static void test_told(void **state)
     peer_gets_cursor(&peer, "ping", 11);
     /* Whoever was told 11 has to get what was held back. */
     batch = live_test_batch(12, 12, 1);
-    batch->events[0] = (struct live_event){.kind = LIVE_CONVERSATION,
-                                           .conversation_id = live_test_conversation(1),
-                                           .frame = live_test_frame("\"read\"")};
+    batch->events[0] = live_test_message(1, "\"read\"");
     live_test_send(&t, batch);
     peer_gets(&peer, "\"read\"");
     peer_open(&other, &t, 2, 11);
@@ -630,9 +618,7 @@ static void test_a_page_between_the_shards(void **state)
                                            .conversation_id = live_test_conversation(1),
                                            .user_id = live_test_user(1),
                                            .frame = live_test_frame("\"gone\"")};
-    batch->events[1] = (struct live_event){.kind = LIVE_CONVERSATION,
-                                           .conversation_id = live_test_conversation(1),
-                                           .frame = live_test_frame("\"old\"")};
+    batch->events[1] = live_test_message(1, "\"old\"");
     batch->events[2] = (struct live_event){.kind = LIVE_CONVERSATION,
                                            .shard = 1,
                                            .conversation_id = live_test_conversation(2),
@@ -644,9 +630,7 @@ static void test_a_page_between_the_shards(void **state)
     assert_int_equal(peer_read(&peer), 1); /* synced */
     batch = live_test_batch(11, 13, 1);
     batch->from.at[1] = batch->to.at[1] = batch->told.at[1] = 20;
-    batch->events[0] = (struct live_event){.kind = LIVE_CONVERSATION,
-                                           .conversation_id = live_test_conversation(1),
-                                           .frame = live_test_frame("13")};
+    batch->events[0] = live_test_message(1, "13");
     live_test_send(&t, batch);
     peer_gets(&peer, "13");
     live_test_no_pull(&t);

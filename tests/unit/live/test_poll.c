@@ -149,13 +149,6 @@ static void test_frames_and_more_to_come(void **state)
     goes_on_at(wait_answer(), 10, true);
 }
 
-static struct live_event message_event(const char *json)
-{
-    return (struct live_event){.kind = LIVE_CONVERSATION,
-                               .conversation_id = live_test_conversation(1),
-                               .frame = live_test_frame(json)};
-}
-
 /* Only the page is an answer, not what the ring had: with that the cursor would stay where it is, and
  * the next poll would get the same again. */
 static void gets_page_from(int64_t from)
@@ -178,8 +171,8 @@ static void test_batch_with_a_gap(void **state)
     poll_at(10, 0);
     struct live_pull *pull = live_test_pull(&t);
     struct live_batch *batch = live_test_batch(10, 12, 2);
-    batch->events[0] = message_event("11");
-    batch->events[1] = message_event(NULL);
+    batch->events[0] = live_test_message(1, "11");
+    batch->events[1] = live_test_message(1, NULL);
     live_test_send(&t, batch);
     assert_true(pull->from_ring);
     live_test_joinable(pull, 10, 1);
@@ -194,8 +187,8 @@ static void test_live_batch_with_a_gap(void **state)
     poll_at(10, 60);
     live_test_join(&t, 10, 1);
     struct live_batch *batch = live_test_batch(10, 12, 2);
-    batch->events[0] = message_event("11");
-    batch->events[1] = message_event(NULL);
+    batch->events[0] = live_test_message(1, "11");
+    batch->events[1] = live_test_message(1, NULL);
     live_test_send(&t, batch);
     gets_page_from(10);
 }
@@ -208,7 +201,7 @@ static void test_gap_behind_a_batch_that_tells_nothing(void **state)
     poll_at(10, 0);
     struct live_pull *pull = live_test_pull(&t);
     struct live_batch *batch = live_test_batch(10, 11, 1);
-    batch->events[0] = message_event("11");
+    batch->events[0] = live_test_message(1, "11");
     batch->told.at[0] = 10;
     live_test_send(&t, batch);
     live_test_publish(&t, 11, 12, 1, NULL);
@@ -225,7 +218,7 @@ static void test_batch_that_tells_nothing(void **state)
     poll_at(10, 60);
     live_test_join(&t, 10, 1);
     struct live_batch *batch = live_test_batch(10, 11, 1);
-    batch->events[0] = message_event("11");
+    batch->events[0] = live_test_message(1, "11");
     batch->told.at[0] = 10;
     live_test_send(&t, batch);
     gets_page_from(10);

@@ -164,9 +164,7 @@ static void publish_large_batch(int count)
     struct live_batch *batch = live_test_batch(0, 1, (size_t)count);
     large_frame(text, 1);
     for (int i = 0; i < count; i++) {
-        batch->events[i] = (struct live_event){.kind = LIVE_CONVERSATION,
-                                               .conversation_id = live_test_conversation(1),
-                                               .frame = live_test_frame(text)};
+        batch->events[i] = live_test_message(1, text);
     }
     live_test_send(&t, batch);
 }

@@ -305,6 +305,13 @@ struct live_batch *live_test_batch(int64_t from, int64_t to, size_t count)
     return batch;
 }
 
+struct live_event live_test_message(uint8_t conversation, const char *json)
+{
+    return (struct live_event){.kind = LIVE_CONVERSATION,
+                               .conversation_id = live_test_conversation(conversation),
+                               .frame = live_test_frame(json)};
+}
+
 void live_test_send(struct live_test *t, struct live_batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++) {
@@ -318,11 +325,7 @@ void live_test_publish(struct live_test *t, int64_t from, int64_t to, uint8_t co
                        const char *json)
 {
     struct live_batch *batch = live_test_batch(from, to, 1);
-    batch->events[0] = (struct live_event){
-        .kind = LIVE_CONVERSATION,
-        .conversation_id = live_test_conversation(conversation),
-        .frame = live_test_frame(json),
-    };
+    batch->events[0] = live_test_message(conversation, json);
     live_test_send(t, batch);
 }
 

@@ -55,9 +55,11 @@ void live_test_join(struct live_test *t, int64_t at, uint8_t conversations);
 
 /* Batches of shard 0. */
 struct live_batch *live_test_batch(int64_t from, int64_t to, size_t count);
+/* For conversation n; json NULL: no frame. */
+struct live_event live_test_message(uint8_t conversation, const char *json);
 /* hub_publish(); events that say no stamp are of the batch's last commit. */
 void live_test_send(struct live_test *t, struct live_batch *batch);
-/* One message for conversation n; json NULL: no frame. */
+/* A batch of one message. */
 void live_test_publish(struct live_test *t, int64_t from, int64_t to, uint8_t conversation,
                        const char *json);
 /* Waits for the hub to have no more sockets than that. */
