@@ -34,7 +34,9 @@ const composer = (page) => page.getByLabel('Message', { exact: true });
 const row = (page, text) =>
     page.getByRole('navigation', { name: 'Conversations' }).locator('li', { hasText: text });
 const account = (page, { username }) => page.locator('summary', { hasText: username });
-const ticks = (page, text) => bubble(page, text).locator('.tick');
+/** The mark of a message's state. A name is met whole: 'Sent' is within 'Not sent yet'. */
+const tick = (page, text, state) =>
+    bubble(page, text).getByRole('img', { name: state, exact: true });
 
 async function signUp(page, name) {
     await field(page, 'Username').fill(name);
@@ -104,7 +106,7 @@ test('two strangers sign up, find each other and talk', async (t) => {
     const link = bubble(second, 'Hello').getByRole('link');
     assert.equal(await link.getAttribute('href'), 'https://example.com/a_(b)');
     assert.equal(await link.getAttribute('rel'), 'noopener noreferrer');
-    await ticks(first, 'Hello').and(first.getByLabel('Read by all')).waitFor();
+    await tick(first, 'Hello', 'Read by all').waitFor();
     await first.getByText('Online', { exact: true }).first().waitFor();
 
     await composer(second).pressSequentially('Hi');
@@ -198,14 +200,12 @@ test('what is written without a connection is sent once when it is back', async 
     await own.kill9();
     await mine.getByText('What you write is sent when it is back.').waitFor();
     await write(mine, 'meanwhile');
-    await ticks(mine, 'meanwhile').and(mine.getByLabel('Not sent yet')).waitFor();
+    await tick(mine, 'meanwhile', 'Not sent yet').waitFor();
     await assertAccessible(mine, 'without a connection');
     await own.start();
     await button(mine, 'Try now').click();
     await bubble(his, 'meanwhile').waitFor();
-    await ticks(mine, 'meanwhile')
-        .and(mine.getByLabel(/Sent|Read by all/))
-        .waitFor();
+    await tick(mine, 'meanwhile', /^(Sent|Read by all)$/).waitFor();
     assert.deepEqual(await bodiesOf(bob, talk), ['before', 'meanwhile']);
     assert.equal(await bubble(mine, 'meanwhile').count(), 1);
 });
@@ -220,7 +220,7 @@ test('a refused message can be discarded, and an unsent one outlives the page', 
     await messages(page).getByText('No messages yet.').waitFor();
     await own.kill9();
     await write(page, 'too late');
-    await ticks(page, 'too late').waitFor();
+    await tick(page, 'too late', 'Not sent yet').waitFor();
     await page.context().setOffline(true);
     await own.start();
     ok(await ann.post(`/api/conversations/${talk.id}/close/`));
@@ -414,7 +414,7 @@ describe('keys alone', () => {
         await keyboard.press('Shift+Enter');
         await keyboard.type('two');
         await keyboard.press('Enter');
-        await ticks(page, 'one\ntwo').and(page.getByLabel('Sent')).waitFor();
+        await tick(page, 'one\ntwo', 'Sent').waitFor();
         assert.deepEqual(await bodiesOf(bob, talk), ['Hello', 'one\ntwo']);
         await keyboard.press('ArrowUp');
         await page.getByText('Editing').waitFor();
@@ -447,7 +447,7 @@ test('another user in the same browser sees and sends nothing of the one before'
     await row(page, 'Secret').waitFor();
     await own.kill9();
     await write(page, 'from Ann');
-    await ticks(page, 'from Ann').waitFor();
+    await tick(page, 'from Ann', 'Not sent yet').waitFor();
     await page.context().setOffline(true);
     await own.start();
     // As in another tab: the cookies are Bob's from now on.
@@ -459,7 +459,7 @@ test('another user in the same browser sees and sends nothing of the one before'
     assert.equal(await page.getByText('from Ann').count(), 0);
     assert.deepEqual(await bodiesOf(carol, talk), []);
     await write(page, 'from Bob');
-    await ticks(page, 'from Bob').and(page.getByLabel('Sent')).waitFor();
+    await tick(page, 'from Bob', 'Sent').waitFor();
     const { results } = ok(await carol.get(`/api/conversations/${talk.id}/messages/`));
     assert.deepEqual(
         results.map(({ sender_id: id }) => id),
