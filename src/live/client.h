@@ -100,6 +100,20 @@ struct live_client {
     bool is_fed; /* is in the loop's list of those that want a mark */
 };
 
+/* Do pages tell what the event tells? They have no users but oneself. */
+static inline bool client_has_in_pages(const struct live_client *client,
+                                       const struct live_event *event)
+{
+    return event->kind != LIVE_USER ||
+           (!event->droppable && uuid_eq(event->user_id, client->who.user_id));
+}
+
+/* Has a page up to client->at told it? */
+static inline bool client_knows(const struct live_client *client, const struct live_event *event)
+{
+    return client_has_in_pages(client, event) && live_event_is_known(event, &client->at);
+}
+
 /* --- client.c --- */
 
 /* Any thread. `client` is the first member of a zeroed allocation; it enters the registry and gets a
@@ -148,7 +162,7 @@ void join_again(struct live_client *client);
 /* Its session was not among those that lived when a batch was made: it gets nothing until a page has
  * looked at it again, since it may have begun later. */
 void join_suspect(struct live_client *client);
-/* About a user (LIVE_USER, with a frame): a pulling client gets it once it is live. */
+/* About a user who is not in pages (LIVE_USER, with a frame): a pulling client gets it once it is live. */
 void join_miss(struct live_client *client, const struct live_event *event);
 void join_free(struct live_client *client);
 

@@ -12,7 +12,7 @@ struct fanout {
 static bool is_covered(const struct fanout *f, const struct live_client *client,
                        const struct live_event *event)
 {
-    return client->is_ahead && f->durable && live_event_is_known(event, &client->at);
+    return client->is_ahead && f->durable && client_knows(client, event);
 }
 
 static void note_fed(struct live_client *client)
@@ -28,9 +28,7 @@ static void note_fed(struct live_client *client)
 static void deliver(const struct fanout *f, struct live_client *client,
                     const struct live_event *event)
 {
-    bool is_known =
-        event->kind != LIVE_USER && is_covered(f, client, event); /* pages have no users */
-    if (client->state != CLIENT_LIVE || is_known ||
+    if (client->state != CLIENT_LIVE || is_covered(f, client, event) ||
         (event->droppable && !client->transport->talks)) {
         return;
     }
@@ -48,7 +46,8 @@ static void deliver_user(const struct fanout *f, struct live_client *client,
                          const struct live_event *event)
 {
     deliver(f, client, event);
-    if (client->state == CLIENT_PULLING && event->frame != NULL) {
+    if (client->state == CLIENT_PULLING && event->frame != NULL &&
+        !client_has_in_pages(client, event)) {
         join_miss(client, event);
     }
 }

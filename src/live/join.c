@@ -147,12 +147,10 @@ static bool reaches(const struct live_client *client, const struct members *memb
     return false;
 }
 
-/* Pages have no users but oneself. */
 static bool is_news(const struct live_client *client, const struct members *members,
                     const struct live_event *event)
 {
-    return reaches(client, members, event) &&
-           (event->kind == LIVE_USER || !live_event_is_known(event, &client->at));
+    return reaches(client, members, event) && !client_knows(client, event);
 }
 
 /* What a batch says of the client's own rights. A session that was not among the living then may have
@@ -164,7 +162,7 @@ static enum replay replay_rights(const struct live_client *client, struct member
     for (size_t i = 0; i < batch->count; i++) {
         const struct live_event *event = &batch->events[i];
         if (!uuid_eq(event->user_id, client->who.user_id) ||
-            (event->kind != LIVE_SESSIONS && live_event_is_known(event, &client->at))) {
+            (event->kind != LIVE_SESSIONS && client_knows(client, event))) {
             continue;
         }
         if (event->kind == LIVE_LEFT) {

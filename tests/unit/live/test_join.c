@@ -197,6 +197,33 @@ static void test_straddling_in_the_ring(void **state)
     peer_gets_cursor(&peer, "synced", 13);
 }
 
+/* Oneself is in the pages as what one's conversations are; other users are not (test_subscribe). */
+static void test_oneself(void **state)
+{
+    (void)state;
+    live_test_start(&t, 10);
+    peer_open(&peer, &t, 1, 4);
+    struct live_pull *pull = live_test_pull(&t);
+    publish_user(LIVE_USER, 10, 11, 1, 0, "\"in the page\"");
+    publish_user(LIVE_USER, 11, 12, 1, 0, "12");
+    live_test_joinable(pull, 11, 1);
+    hub_pulled(pull);
+    peer_gets(&peer, "12");
+    peer_gets_cursor(&peer, "synced", 12);
+}
+
+static void test_oneself_ahead(void **state)
+{
+    (void)state;
+    live_test_start(&t, 10);
+    peer_open(&peer, &t, 1, 4);
+    live_test_join(&t, 12, 1);
+    peer_gets_cursor(&peer, "synced", 12);
+    publish_user(LIVE_USER, 10, 12, 1, 0, "\"in the page\"");
+    publish_user(LIVE_USER, 12, 13, 1, 0, "13");
+    peer_gets(&peer, "13");
+}
+
 static void test_event_without_frame_in_the_ring(void **state)
 {
     (void)state;
@@ -651,6 +678,8 @@ int main(void)
         TEST(test_ahead),
         TEST(test_straddling),
         TEST(test_straddling_in_the_ring),
+        TEST(test_oneself),
+        TEST(test_oneself_ahead),
         TEST(test_event_without_frame_in_the_ring),
         TEST(test_event_without_frame_live),
         TEST(test_ring_is_too_short),
