@@ -190,6 +190,13 @@ export function makeList(given, change) {
         if (focused) body.querySelector(`[data-sort="${focused}"]`)?.focus();
     }
 
+    function showAnswer(answer) {
+        showRows(answer);
+        showCount(answer);
+        showPages(answer);
+        spec.onanswer?.(answer);
+    }
+
     function showProblem(error) {
         bulk?.reset([]);
         status.textContent = '';
@@ -203,7 +210,14 @@ export function makeList(given, change) {
         );
     }
 
-    async function load() {
+    // Rows that somebody is choosing from stay.
+    const isIdle = () =>
+        !document.hidden &&
+        !body.querySelector(':checked') &&
+        !document.querySelector('dialog');
+
+    // `unasked`: nobody waits for it, so it gives way to who has begun something meanwhile.
+    async function load({ unasked = false } = {}) {
         running?.abort();
         const mine = new AbortController();
         running = mine;
@@ -216,10 +230,7 @@ export function makeList(given, change) {
                 mine.signal,
             );
             if (running !== mine) return;
-            showRows(answer);
-            showCount(answer);
-            showPages(answer);
-            spec.onanswer?.(answer);
+            if (!unasked || isIdle()) showAnswer(answer);
         } catch (error) {
             if (running === mine && error.name !== 'AbortError') showProblem(error);
         }
@@ -228,16 +239,11 @@ export function makeList(given, change) {
         plan();
     }
 
-    // Rows that somebody is choosing from stay.
     function plan() {
         clearTimeout(timer);
         if (!spec.refreshMs) return;
         timer = setTimeout(() => {
-            const idle =
-                !document.hidden &&
-                !body.querySelector(':checked') &&
-                !document.querySelector('dialog');
-            if (idle) load();
+            if (isIdle()) load({ unasked: true });
             else plan();
         }, spec.refreshMs);
     }
