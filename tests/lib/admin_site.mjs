@@ -22,11 +22,17 @@ export const heading = (page, name) => page.getByRole('heading', { level: 1, nam
 export const untilRows = (page, count) =>
     page.waitForFunction((n) => document.querySelectorAll('tbody tr').length === n, count);
 
-// Another page by its address, as a link would.
+// Another page by its address, as a link would. The site has heard of it when this is back.
 export async function go(page, hash) {
-    await page.evaluate((to) => {
-        location.hash = to;
-    }, hash);
+    await page.evaluate(
+        (to) =>
+            new Promise((heard) => {
+                if (location.hash === to) return heard();
+                window.addEventListener('hashchange', heard, { once: true });
+                location.hash = to;
+            }),
+        hash,
+    );
 }
 
 export async function select(page, ...names) {

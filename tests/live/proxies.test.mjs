@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { PASSWORD, User, makeConversation, register, say, send } from '../lib/client.mjs';
 import { ok } from '../lib/expect.mjs';
-import { KINDS, closing, listen, sleep } from '../lib/live.mjs';
+import { KINDS, WAIT_MS, closing, listen, sleep } from '../lib/live.mjs';
 import { Nodes, at } from '../lib/nodes.mjs';
 import { PROXIES, Proxy } from '../lib/proxy.mjs';
 
@@ -75,7 +75,8 @@ for (const kind of PROXIES) {
             let client = await listen('ws', bob);
             await nodes.all[1].kill9();
             await say(ann, talk, 'while it is dead');
-            for (let tries = 0; tries < 100 && !client.all('message').length; tries++) {
+            const end = Date.now() + WAIT_MS;
+            while (Date.now() < end && !client.all('message').length) {
                 await sleep(50);
                 if (client.closed) {
                     const { cursor } = client;
