@@ -75,20 +75,19 @@ static enum err join_again(struct call *call, struct conversation *conversation,
     return e == ERR_OK && !found ? chat_membership_begin(call, conversation, user_id) : e;
 }
 
-/* The pair has one already: both are in it again. */
+/* If the pair has one already, both are in it again. */
 static enum err reopen_direct(struct call *call, const uint8_t direct_key[SHA256_SIZE],
                               const struct conversation_draft *draft,
-                              struct conversation *conversation)
+                              struct conversation *conversation, bool *existed)
 {
     struct conversation_view view;
     struct uuid id;
-    bool found = false;
-    enum err e = store_conversation_direct(call->db, direct_key, &id, &found);
-    if (e == ERR_OK && found) {
-        e = store_conversation_view(call->db, call->arena, id, call->me->id, &view, &found);
+    enum err e = store_conversation_direct(call->db, direct_key, &id, existed);
+    if (e == ERR_OK && *existed) {
+        e = store_conversation_view(call->db, call->arena, id, call->me->id, &view, existed);
     }
-    if (e != ERR_OK || !found) {
-        return e == ERR_OK ? ERR_CONFLICT : e;
+    if (e != ERR_OK || !*existed) {
+        return e;
     }
     if (draft->message_body.p != NULL && view.conversation.closed_at != 0) {
         return ERR_CONVERSATION_CLOSED; /* before anybody is made to join */
@@ -104,25 +103,32 @@ static enum err reopen_direct(struct call *call, const uint8_t direct_key[SHA256
     return store_conversation_save(call->db, conversation, 0);
 }
 
+/* A direct one is looked for before it is added: who meets the unique index holds the row in it while
+ * he waits for the shard of the one that is there, where others may wait for the row. The index decides
+ * between two who ask at once. */
 static enum err add(struct call *call, const struct conversation_draft *draft,
                     struct conversation *conversation, bool *existed)
 {
     uint8_t key[SHA256_SIZE] = {0};
     bool added = false;
+    enum err e = ERR_OK;
+    *existed = false;
     if (draft->direct) {
         chat_conversation_direct_key(call->me->id, draft->people.ids[0], key);
+        e = reopen_direct(call, key, draft, conversation, existed);
     }
-    /* The unique index decides between two who ask at once. */
-    enum err e = store_conversation_add(call->db, conversation, draft->direct ? key : NULL, &added);
-    *existed = !added;
-    if (e != ERR_OK) {
+    if (e != ERR_OK || *existed) {
         return e;
     }
-    if (!added && !draft->direct) {
-        return ERR_CONFLICT;
+    e = store_conversation_add(call->db, conversation, draft->direct ? key : NULL, &added);
+    if (e == ERR_OK && !added && draft->direct) {
+        e = reopen_direct(call, key, draft, conversation, existed);
+    }
+    if (e != ERR_OK || *existed) {
+        return e;
     }
     if (!added) {
-        return reopen_direct(call, key, draft, conversation);
+        return ERR_CONFLICT;
     }
     e = begin_all(call, conversation, &draft->people);
     if (e == ERR_OK) {

@@ -8,6 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import {
     PASSWORD,
     anonymous,
+    eventually,
     login,
     makeAdmin,
     makeCast,
@@ -17,7 +18,7 @@ import {
     sayMany,
 } from '../lib/client.mjs';
 import { NO_UUID, err, ids, invalid, notFound, ok, show } from '../lib/expect.mjs';
-import { sleep, startServer } from '../lib/server.mjs';
+import { startServer } from '../lib/server.mjs';
 
 const PARTICIPANTS_MAX = 6;
 const ROOT = '/api/conversations/';
@@ -338,8 +339,9 @@ describe('work that goes on behind the answer', () => {
         const mine = `user_id = ${server.sqlId(other.id)}`;
         const owned = `SELECT count(*) FROM participant JOIN conversation c
             ON c.id = conversation_id WHERE ${mine} AND role = 'owner' AND participant_count = 1`;
-        for (let n = 0; n < 200 && Number(await server.sql(owned)) <= COUNT; n++) await sleep(50);
-        assert.equal(Number(await server.sql(owned)), COUNT + 1);
+        const count = async () => Number(await server.sql(owned));
+        await eventually(count, (n) => n > COUNT, 'it is his');
+        assert.equal(await count(), COUNT + 1);
         const body = ok(await other.get(of(last.id)));
         assert.deepEqual(
             body.participants.map((row) => [row.id, row.role]),

@@ -138,16 +138,18 @@ describe('POST /api/conversations/', () => {
     });
 
     test('two who open the direct conversation at once get one', async () => {
-        const dora = await register(server);
-        const answers = await Promise.all([
-            ...Array.from({ length: 4 }, () => post({ participants: [dora.id], direct: true })),
-            ...Array.from({ length: 4 }, () =>
-                post({ participants: [alice.id], direct: true }, dora),
-            ),
-        ]);
-        const made = answers.map((res) => ok(res, 200, 201));
-        assert.equal(new Set(ids(made)).size, 1);
-        assert.equal(answers.filter((res) => res.status === 201).length, 1);
+        for (let n = 0; n < 12; n++) {
+            const dora = await register(server);
+            const answers = await Promise.all([
+                ...Array.from({ length: 4 }, () => post({ participants: [dora.id], direct: true })),
+                ...Array.from({ length: 4 }, () =>
+                    post({ participants: [alice.id], direct: true }, dora),
+                ),
+            ]);
+            const made = answers.map((res) => ok(res, 200, 201));
+            assert.equal(new Set(ids(made)).size, 1);
+            assert.equal(answers.filter((res) => res.status === 201).length, 1);
+        }
     });
 
     test('unknown participants', async () => {

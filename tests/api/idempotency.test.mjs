@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 
-import { makeCast, makeConversation, register, say, unique } from '../lib/client.mjs';
+import { eventually, makeCast, makeConversation, register, say, unique } from '../lib/client.mjs';
 import { contains, err, invalid, notFound, ok, show } from '../lib/expect.mjs';
-import { sleep, startServer } from '../lib/server.mjs';
+import { startServer } from '../lib/server.mjs';
 
 let server, cast;
 
@@ -156,9 +156,8 @@ describe('client_id', () => {
         const input = { message_body: 'too late', client_id: randomUUID() };
         const first = ok(await post(c.member, input, {}, nested(c)), 201);
         ok(await c.owner.delete(c.path), 204);
-        const wiped = async () => (await post(c.member, input, {}, nested(c))).json.deleted;
-        for (let n = 0; n < 200 && !(await wiped()); n++) await sleep(50);
-        const again = replayed(await post(c.member, input, {}, nested(c)));
+        const ask = () => post(c.member, input, {}, nested(c));
+        const again = replayed(await eventually(ask, (res) => res.json.deleted, 'it is wiped'));
         contains(again, { id: first.id, deleted: true, message_body: '' });
         const other = { ...input, message_body: 'other' };
         err(await post(c.member, other, {}, nested(c)), 409, MISMATCH);

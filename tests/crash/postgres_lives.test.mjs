@@ -29,7 +29,7 @@ const BACKOFF_MS = 3100;
 
 async function untilReady() {
     const ready = (res) => res.status === 200;
-    await eventually(() => anonymous(server).get('/ready/'), ready, 'ready', 1000);
+    await eventually(() => anonymous(server).get('/ready/'), ready, 'ready');
     await sleep(BACKOFF_MS);
 }
 

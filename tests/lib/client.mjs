@@ -5,12 +5,14 @@ import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
+import { inspect } from 'node:util';
 
 import { ok, show } from './expect.mjs';
 import { sleep } from './server.mjs';
 
 export const PASSWORD = 'demo-Passw0rd';
 const REQUEST_MS = 60_000;
+const EVENTUALLY_MS = 60_000;
 
 const recordDir = process.env.CONFAB_RECORD;
 const recordFile = recordDir && path.join(recordDir, `${process.pid}.jsonl`);
@@ -260,14 +262,12 @@ export async function sayMany(user, conversation, count, prefix = 'message') {
 
 // For what the contract allows to take a moment (a revoked device's last access): asks again until
 // the test is met; a bound, no claim about time.
-export async function eventually(ask, isDone, what, tries = 250) {
-    let last;
-    for (let n = 0; n < tries; n++) {
-        last = await ask();
+export async function eventually(ask, isDone, what) {
+    for (const end = Date.now() + EVENTUALLY_MS; ; await sleep(20)) {
+        const last = await ask();
         if (isDone(last)) return last;
-        await sleep(20);
+        if (Date.now() > end) assert.fail(`${what}: ${last?.text ? show(last) : inspect(last)}`);
     }
-    return assert.fail(`${what}: ${show(last)}`);
 }
 
 export const untilDead = (user) =>

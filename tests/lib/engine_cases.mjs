@@ -16,7 +16,7 @@ const WRITERS = 8;
 const PAUSE_MS = 700;
 
 const untilReady = (server, status, what) =>
-    eventually(() => anonymous(server).get('/ready/'), (res) => res.status === status, what, 1000);
+    eventually(() => anonymous(server).get('/ready/'), (res) => res.status === status, what);
 
 // Sends until it is stored; the same client_id each time.
 async function sendSurely(user, conversation_id, content, seen) {

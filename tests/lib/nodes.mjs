@@ -47,7 +47,6 @@ export class Nodes {
                 () => this.metric(node, 'bus_nodes'),
                 (count) => count === others,
                 'the nodes hear each other',
-                1500,
             );
         }
     }
@@ -58,7 +57,6 @@ export class Nodes {
                 () => this.metric(node, 'bus_up'),
                 (up) => up === 0,
                 'Redis is missed',
-                1500,
             );
         }
     }
