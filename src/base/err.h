@@ -75,7 +75,10 @@
     X(ERR_DB_UNIQUE,          409, "conflict",                                                    \
       "The request conflicts with the present state.")                                            \
     X(ERR_DB_REFERENCE,       409, "conflict",                                                    \
-      "The request conflicts with the present state.")
+      "The request conflicts with the present state.")                                            \
+    /* shards were to be held out of their order: the executor runs the work again with them */   \
+    X(ERR_DB_ORDER,           503, "busy",                                                        \
+      "The server is busy. Try again in a moment.")
 /* clang-format on */
 
 enum err {

@@ -103,9 +103,24 @@ static enum err reopen_direct(struct call *call, const uint8_t direct_key[SHA256
     return store_conversation_save(call->db, conversation, 0);
 }
 
-/* A direct one is looked for before it is added: who meets the unique index holds the row in it while
- * he waits for the shard of the one that is there, where others may wait for the row. The index decides
- * between two who ask at once. */
+/* What is between two belongs to the shard of the lesser: who holds it sees whether there is one, and
+ * nobody else adds one meanwhile. */
+static enum err look_for_direct(struct call *call, const struct conversation_draft *draft,
+                                struct conversation *conversation, uint8_t direct_key[SHA256_SIZE],
+                                bool *existed)
+{
+    struct uuid me = call->me->id;
+    struct uuid other = draft->people.ids[0];
+    struct uuid lesser = uuid_compare(me, other) < 0 ? me : other;
+    enum err e = store_hold(call->db, lesser, NULL);
+    if (e != ERR_OK) {
+        return e;
+    }
+    chat_conversation_direct_key(me, other, direct_key);
+    conversation->id = store_new_id_beside(call->db, lesser);
+    return reopen_direct(call, direct_key, draft, conversation, existed);
+}
+
 static enum err add(struct call *call, const struct conversation_draft *draft,
                     struct conversation *conversation, bool *existed)
 {
@@ -114,21 +129,14 @@ static enum err add(struct call *call, const struct conversation_draft *draft,
     enum err e = ERR_OK;
     *existed = false;
     if (draft->direct) {
-        chat_conversation_direct_key(call->me->id, draft->people.ids[0], key);
-        e = reopen_direct(call, key, draft, conversation, existed);
+        e = look_for_direct(call, draft, conversation, key, existed);
     }
     if (e != ERR_OK || *existed) {
         return e;
     }
     e = store_conversation_add(call->db, conversation, draft->direct ? key : NULL, &added);
-    if (e == ERR_OK && !added && draft->direct) {
-        e = reopen_direct(call, key, draft, conversation, existed);
-    }
-    if (e != ERR_OK || *existed) {
-        return e;
-    }
-    if (!added) {
-        return ERR_CONFLICT;
+    if (e != ERR_OK || !added) {
+        return e == ERR_OK ? ERR_CONFLICT : e;
     }
     e = begin_all(call, conversation, &draft->people);
     if (e == ERR_OK) {

@@ -117,6 +117,7 @@ enum err db_begin_write(struct db *db)
     enum err e = db->driver->begin(db, true);
     db->is_writing = e == ERR_OK;
     db->stamps = (struct position){{0}};
+    db->wanted = 0;
     return e;
 }
 
@@ -145,6 +146,11 @@ int64_t db_connection_number(const struct db *db)
 struct position *db_stamps(struct db *db)
 {
     return &db->stamps;
+}
+
+unsigned *db_wanted(struct db *db)
+{
+    return &db->wanted;
 }
 
 int *db_shards(struct db *db)

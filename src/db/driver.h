@@ -53,6 +53,7 @@ struct db {
     bool is_writing;
     int asker;
     struct position stamps;
+    unsigned wanted;
     int shards;
     void *handle;       /* the library's connection */
     void *prepared;     /* the driver's statements, by query */

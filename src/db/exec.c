@@ -289,6 +289,15 @@ static int64_t written(struct db *db)
     return db_changes(db) - held;
 }
 
+static unsigned held_and_wanted(struct db *db)
+{
+    unsigned shards = *db_wanted(db);
+    for (int i = 0; i < SHARDS_MAX; i++) {
+        shards |= db_stamps(db)->at[i] != 0 ? 1U << i : 0;
+    }
+    return shards;
+}
+
 /* Runs one work inside the transaction; its failure is its own result. False: it wrote before it
  * failed, or ended the transaction, so that the batch cannot go on. */
 static bool run_one(struct writer *writer, struct work *work)
@@ -297,6 +306,9 @@ static bool run_one(struct writer *writer, struct work *work)
     int64_t before = written(db);
     work->order = (uint64_t)db_changes(db);
     work->result = work->run(work, db);
+    if (work->result == ERR_DB_ORDER) {
+        work->shards = held_and_wanted(db);
+    }
     writer->was_ended = !db_in_transaction(db);
     return !writer->was_ended && (work->result == ERR_OK || written(db) == before);
 }
@@ -338,6 +350,21 @@ static struct work *find_culprit(struct db *db, struct work *list, const struct 
     return found;
 }
 
+/* The writer's shard and those that the works are known to want. */
+static enum err hold(struct writer *writer, const struct work *list)
+{
+    const struct exec_options *options = &writer->exec->options;
+    unsigned shards = writer->shard == EXEC_ANY_SHARD ? 0 : 1U << writer->shard;
+    enum err e = ERR_OK;
+    for (const struct work *w = list; w != NULL; w = w->next) {
+        shards |= w->shards;
+    }
+    for (int i = 0; shards >> i != 0 && e == ERR_OK; i++) {
+        e = (shards >> i & 1) != 0 ? options->hold(writer->db, i) : ERR_OK;
+    }
+    return e;
+}
+
 /* One transaction for the whole list. If nothing of it is stored, either the failure is returned,
  * or *culprit is the work that could not stay (its own result says why). */
 static enum err run_batch(struct writer *writer, struct work *list, struct work **culprit)
@@ -347,8 +374,8 @@ static enum err run_batch(struct writer *writer, struct work *list, struct work 
     struct work *last = NULL;
     *culprit = NULL;
     enum err e = begin(writer);
-    if (e == ERR_OK && writer->shard != EXEC_ANY_SHARD) {
-        e = options->hold(db, writer->shard);
+    if (e == ERR_OK) {
+        e = hold(writer, list);
     }
     for (struct work *w = list; w != NULL && e == ERR_OK && *culprit == NULL; w = w->next) {
         last = w;
@@ -443,15 +470,18 @@ static bool may_run_again(const struct writer *writer)
     return writer->was_ended && !db_is_embedded(writer->db);
 }
 
-/* In a transaction of its own, `runs` times at most. */
+/* In a transaction of its own, `runs` times at most, but for those in which it found that it wants
+ * more shards. */
 static void run_alone(struct writer *writer, struct work *work, int runs)
 {
     struct work *culprit;
     enum err e;
     work->next = NULL;
     do {
+        work->result = ERR_OK;
         e = run_batch(writer, work, &culprit);
-    } while (--runs > 0 && culprit != NULL && may_run_again(writer));
+    } while (work->result == ERR_DB_ORDER ||
+             (--runs > 0 && culprit != NULL && may_run_again(writer)));
     if (culprit != NULL) {
         finish_culprit(work);
     } else {
@@ -468,6 +498,25 @@ static void run_apart(struct writer *writer, struct work *list)
     }
 }
 
+/* Takes those out that want more shards. */
+static struct work *take_unordered(struct work **list)
+{
+    struct work *taken = NULL;
+    struct work **last = &taken;
+    for (struct work **at = list; *at != NULL;) {
+        struct work *work = *at;
+        if (work->result == ERR_DB_ORDER) {
+            *at = work->next;
+            *last = work;
+            last = &work->next;
+        } else {
+            at = &work->next;
+        }
+    }
+    *last = NULL;
+    return taken;
+}
+
 /* A request that writes and then fails costs its batch a second run without it; from the third on
  * they run apart, so that a client who provokes it slows others down by so much and no more. */
 static void run_list(struct writer *writer, struct work *list)
@@ -481,18 +530,23 @@ static void run_list(struct writer *writer, struct work *list)
         }
         enum err e = run_batch(writer, list, &culprit);
         if (culprit == NULL) {
+            struct work *unordered = e == ERR_OK ? take_unordered(&list) : NULL;
             if (e != ERR_OK) {
                 atomic_fetch_add(&exec->failed_batches, 1);
                 log_warning("batch undone code=%s", err_code(e));
             }
             finish(list, e);
+            run_apart(writer, unordered);
             return;
         }
-        atomic_fetch_add(&exec->failed_batches, 1);
-        log_warning("batch undone by a request that wrote before it failed code=%s",
-                    err_code(culprit->result));
         list = without(list, culprit);
-        if (may_run_again(writer)) {
+        bool is_unordered = culprit->result == ERR_DB_ORDER;
+        if (!is_unordered) {
+            atomic_fetch_add(&exec->failed_batches, 1);
+            log_warning("batch undone by a request that wrote before it failed code=%s",
+                        err_code(culprit->result));
+        }
+        if (is_unordered || may_run_again(writer)) {
             run_alone(writer, culprit, 1);
         } else {
             finish_culprit(culprit);
@@ -814,6 +868,7 @@ bool exec_write(struct exec *exec, struct work *work)
 {
     int last = exec->writer_count - 1;
     bool known = work->shard >= 0 && work->shard < exec->shards;
+    work->shards = 0;
     return queue_put(&exec->writers[known ? work->shard : last].works, work);
 }
 

@@ -8,7 +8,9 @@
  *           (group commit). One that fails before it has written anything simply fails; one that
  *           has written undoes the batch, and the others run again without it. Each shard of the
  *           database has a writer, and where there is more than one shard another writer does what
- *           belongs to several or to nobody knows which, one by one
+ *           belongs to several or to nobody knows which, one by one. What turns out to want a shard
+ *           before one that it holds (ERR_DB_ORDER) is run again alone, holding all of them from its
+ *           beginning: shards are held in their order, so that no two writers wait for each other
  *   pools   threads of their own with connections for reading, for what takes long: password
  *           hashes, searches, pages of catching up. A pool takes turns between the `turn`s of its
  *           works, so that nobody waits behind all that one client has queued
@@ -43,6 +45,7 @@ struct work {
     int shard;       /* for exec_write: that writes in it only, or EXEC_ANY_SHARD */
     uint64_t turn;   /* for pools: whose it is, such as a hash of the client's address */
     uint64_t order;  /* the executor's own: in a pool's queue; for writes db_changes() before it */
+    unsigned shards; /* the executor's own: the ones to hold before it runs, as bits */
 };
 
 enum { EXEC_ANY_SHARD = -1 };

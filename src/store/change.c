@@ -41,11 +41,25 @@ enum err store_position(struct db *db, struct position *out, struct uuid *incarn
     return e;
 }
 
+static bool holds_later_ones(struct db *db, int shard)
+{
+    while (++shard < SHARDS_MAX) {
+        if (db_stamps(db)->at[shard] != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum err store_hold_shard(struct db *db, int shard)
 {
     int64_t *stamp = &db_stamps(db)->at[shard];
     if (!db_is_writing(db) || *stamp != 0) {
         return ERR_OK;
+    }
+    if (holds_later_ones(db, shard)) {
+        *db_wanted(db) |= 1U << shard;
+        return ERR_DB_ORDER;
     }
     return db_get_int(db, Q_STAMP_RAISE, ARGS(V_INT(shard)), stamp, NULL);
 }
@@ -61,6 +75,9 @@ enum err store_hold_all(struct db *db)
     enum err e = count_shards(db);
     for (int shard = 0; e == ERR_OK && shard < *db_shards(db); shard++) {
         e = store_hold_shard(db, shard);
+    }
+    if (e == ERR_DB_ORDER) {
+        *db_wanted(db) = (1U << *db_shards(db)) - 1;
     }
     return e;
 }
@@ -82,17 +99,28 @@ enum err store_stamp(struct db *db, struct uuid id, int64_t *stamp)
     return e;
 }
 
-struct uuid store_new_id(struct db *db)
+/* The number of shards is a power of two. */
+static struct uuid new_id_in(struct db *db, int shard)
 {
     struct uuid id = random_uuid_v7();
     uint8_t *last = &id.b[sizeof(id.b) - 1];
+    *last = (uint8_t)(*last - *last % *db_shards(db) + shard);
+    return id;
+}
+
+struct uuid store_new_id(struct db *db)
+{
     for (int shard = 0; shard < *db_shards(db); shard++) {
-        if (db_stamps(db)->at[shard] != 0) { /* their number is a power of two */
-            *last = (uint8_t)(*last - *last % *db_shards(db) + shard);
-            break;
+        if (db_stamps(db)->at[shard] != 0) {
+            return new_id_in(db, shard);
         }
     }
-    return id;
+    return random_uuid_v7();
+}
+
+struct uuid store_new_id_beside(struct db *db, struct uuid id)
+{
+    return new_id_in(db, store_shard_of(db, id));
 }
 
 /* --- the log ------------------------------------------------------------------------------- */

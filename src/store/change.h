@@ -32,9 +32,10 @@ static inline int store_shard_among(struct uuid id, int shards)
 int64_t store_stamp_of(struct db *db, const struct position *position, struct uuid id);
 
 /* Holds shards until the end of the transaction, by raising their counters: meanwhile nobody else
- * writes in them, on any node, and what is read was committed before. Who wants several takes them
- * all at once, in their order, before he holds any: else two could wait for each other, which the
- * database ends with ERR_BUSY. All do nothing in a transaction that only reads. */
+ * writes in them, on any node, and what is read was committed before. They are held in their order: else
+ * two could wait for each other. Who holds one and wants another before it gets ERR_DB_ORDER, and is run
+ * again by the executor, which holds all of them first. All do nothing in a transaction that only
+ * reads. */
 enum err store_hold_shard(struct db *db, int shard) CHECKED;
 enum err store_hold_all(struct db *db) CHECKED;
 /* The shard of that conversation or user, unless it is held. *late: it was not. NULL is fine. */
@@ -43,6 +44,8 @@ enum err store_hold(struct db *db, struct uuid id, bool *late) CHECKED;
 enum err store_stamp(struct db *db, struct uuid id, int64_t *stamp) CHECKED;
 /* A new id (version 7) that belongs to a shard which is held. */
 struct uuid store_new_id(struct db *db);
+/* One that belongs to the shard of that conversation or user. */
+struct uuid store_new_id_beside(struct db *db, struct uuid id);
 
 struct change {
     int shard;

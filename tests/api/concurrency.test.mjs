@@ -104,6 +104,46 @@ describe('writers', () => {
         }
     });
 
+    // Conversations and users are spread over shards; a writer that waits for one while he holds another
+    // must not meet one who waits for his.
+    test('that span many conversations and users: nobody waits for each other', async (t) => {
+        const server = await withServer(t);
+        const users = [];
+        for (let n = 0; n < 6; n++) users.push(await register(server));
+        const titles = numbers(QUICK ? 6 : 12);
+        const talks = await Promise.all(
+            titles.map((n) => makeConversation(users[n % 6], users, { title: `${n}` })),
+        );
+        const direct = new Map();
+        const others = (me) => users.filter((user) => user !== me);
+        for (let round = 0; round < 3; round++) {
+            await Promise.all(talks.map((talk, n) => say(users[n % 6], talk, `${round}`)));
+            const mortals = await all(3, () => register(server));
+            await Promise.all(mortals.map((one) => makeConversation(one, users)));
+            await Promise.all([
+                ...users.map(async (me) => ok(await me.post('/api/notifications/mark-all-read/'))),
+                ...users.map(async (me) => ok(await me.post('/api/messages/mark-all-read/'))),
+                ...users.flatMap((me) =>
+                    others(me).map(async ({ id }) => {
+                        const fields = { participants: [id], direct: true };
+                        const res = await me.post('/api/conversations/', fields);
+                        const made = ok(res, 200, 201);
+                        const pair = [id, me.id].sort().join();
+                        assert.equal(direct.get(pair) ?? made.id, made.id);
+                        direct.set(pair, made.id);
+                    }),
+                ),
+                ...mortals.map(async (one) => ok(await one.delete('/api/users/me/'), 204)),
+            ]);
+        }
+        for (const me of users) {
+            const { results } = ok(await me.get('/api/conversations/', { page_size: 100 }));
+            assert.deepEqual(results.map((row) => row.unread_count), results.map(() => 0));
+        }
+        assert.equal(new Set(direct.values()).size, 15);
+        assert.doesNotMatch(server.log, /deadlock/i);
+    });
+
     test('joining, leaving and sending: the roles hold', async (t) => {
         const server = await withServer(t);
         const c = await makeCast(server);
