@@ -84,6 +84,10 @@ static enum err reopen_direct(struct call *call, const uint8_t direct_key[SHA256
     struct uuid id;
     enum err e = store_conversation_direct(call->db, direct_key, &id, existed);
     if (e == ERR_OK && *existed) {
+        e = store_hold(call->db, id,
+                       NULL); /* it may be from before this was its rule, or imported */
+    }
+    if (e == ERR_OK && *existed) {
         e = store_conversation_view(call->db, call->arena, id, call->me->id, &view, existed);
     }
     if (e != ERR_OK || !*existed) {

@@ -1,6 +1,7 @@
 #include "chat/notification.h"
 
 #include "chat/participant.h"
+#include "store/change.h"
 
 enum err chat_notification_sources(struct call *call, struct unread **rows, size_t *count)
 {
@@ -56,7 +57,10 @@ static enum err read_all(struct call *call, struct notifications_read *out)
 {
     struct unread *rows = NULL;
     size_t count = 0;
-    enum err e = chat_notification_sources(call, &rows, &count);
+    enum err e = store_hold_all(call->db); /* they may be anywhere */
+    if (e == ERR_OK) {
+        e = chat_notification_sources(call, &rows, &count);
+    }
     for (size_t i = 0; i < count && e == ERR_OK; i++) {
         e = read_to_end(call, rows[i].conversation_id, rows[i].read_seq, rows[i].last_seq, out);
     }

@@ -540,6 +540,7 @@ static void run_list(struct writer *writer, struct work *list)
             return;
         }
         list = without(list, culprit);
+        struct work *unordered = take_unordered(&list);
         bool is_unordered = culprit->result == ERR_DB_ORDER;
         if (!is_unordered) {
             atomic_fetch_add(&exec->failed_batches, 1);
@@ -547,10 +548,11 @@ static void run_list(struct writer *writer, struct work *list)
                         err_code(culprit->result));
         }
         if (is_unordered || may_run_again(writer)) {
-            run_alone(writer, culprit, 1);
+            run_alone(writer, culprit, is_unordered ? 2 : 1);
         } else {
             finish_culprit(culprit);
         }
+        run_apart(writer, unordered);
     }
 }
 
@@ -869,6 +871,7 @@ bool exec_write(struct exec *exec, struct work *work)
     int last = exec->writer_count - 1;
     bool known = work->shard >= 0 && work->shard < exec->shards;
     work->shards = 0;
+    work->result = ERR_OK;
     return queue_put(&exec->writers[known ? work->shard : last].works, work);
 }
 
