@@ -219,6 +219,7 @@ export function makeList(given, change) {
     // `unasked`: nobody waits for it, so it gives way to who has begun something meanwhile.
     async function load({ unasked = false } = {}) {
         running?.abort();
+        clearTimeout(timer);
         const mine = new AbortController();
         running = mine;
         body.setAttribute('aria-busy', 'true');
@@ -232,7 +233,8 @@ export function makeList(given, change) {
             if (running !== mine) return;
             if (!unasked || isIdle()) showAnswer(answer);
         } catch (error) {
-            if (running === mine && error.name !== 'AbortError') showProblem(error);
+            const isHeard = !unasked || isIdle();
+            if (running === mine && error.name !== 'AbortError' && isHeard) showProblem(error);
         }
         if (running !== mine) return;
         body.removeAttribute('aria-busy');
