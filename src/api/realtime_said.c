@@ -10,6 +10,7 @@
 #include "live/bus.h"
 #include "serve/app.h"
 #include "serve/inner.h"
+#include "store/change.h"
 #include "store/sync.h"
 #include "store/user.h"
 #include "sync/frames.h"
@@ -388,8 +389,11 @@ static void seen_done(struct work *work, enum err e, bool batch_failed)
 static void store_seen(struct app *app, const struct uuid *user_ids, size_t count, int64_t at_us)
 {
     struct seen *seen = mem_alloc(sizeof(*seen) + count * sizeof(user_ids[0]));
-    *seen =
-        (struct seen){.work = {.run = seen_run, .done = seen_done}, .at_us = at_us, .count = count};
+    int shard = count == 1 ? store_shard_among(user_ids[0], exec_shards(app->exec))
+                           : EXEC_ANY_SHARD; /* they may be anywhere */
+    *seen = (struct seen){.work = {.run = seen_run, .done = seen_done, .shard = shard},
+                          .at_us = at_us,
+                          .count = count};
     memcpy(seen->user_ids, user_ids, count * sizeof(user_ids[0]));
     if (!exec_write(app->exec, &seen->work)) {
         free(seen); /* the server is stopping, or has more important things to write */
