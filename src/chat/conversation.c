@@ -84,8 +84,8 @@ static enum err reopen_direct(struct call *call, const uint8_t direct_key[SHA256
     struct uuid id;
     enum err e = store_conversation_direct(call->db, direct_key, &id, existed);
     if (e == ERR_OK && *existed) {
-        e = store_hold(call->db, id,
-                       NULL); /* it may be from before this was its rule, or imported */
+        /* It may be in another shard: from before there was this rule, or imported. */
+        e = store_hold(call->db, id, NULL);
     }
     if (e == ERR_OK && *existed) {
         e = store_conversation_view(call->db, call->arena, id, call->me->id, &view, existed);

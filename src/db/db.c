@@ -148,14 +148,23 @@ struct position *db_stamps(struct db *db)
     return &db->stamps;
 }
 
-unsigned *db_wanted(struct db *db)
-{
-    return &db->wanted;
-}
-
 int *db_shards(struct db *db)
 {
     return &db->shards;
+}
+
+unsigned db_held(struct db *db)
+{
+    unsigned held = 0;
+    for (int i = 0; i < SHARDS_MAX; i++) {
+        held |= db->stamps.at[i] != 0 ? 1U << i : 0;
+    }
+    return held;
+}
+
+unsigned *db_wanted(struct db *db)
+{
+    return &db->wanted;
 }
 
 int64_t db_changes(struct db *db)

@@ -103,9 +103,11 @@ int64_t db_connection_number(const struct db *db);
 /* Notes of store/change.h: the numbers that the transaction under way has raised, by shard (0: not;
  * all 0 when it begins), and how many shards the database has (0: not known yet). */
 struct position *db_stamps(struct db *db);
-/* Likewise of what failed with ERR_DB_ORDER: the shards that it wanted besides, as bits. */
-unsigned *db_wanted(struct db *db);
 int *db_shards(struct db *db);
+/* The shards whose numbers it has raised, as bits; and those that it wanted besides when something
+ * failed with ERR_DB_ORDER. */
+unsigned db_held(struct db *db);
+unsigned *db_wanted(struct db *db);
 /* Does it answer in this process, so that a read costs no waiting? */
 bool db_is_embedded(const struct db *db);
 /* Statements that run past this clock_steady_us() end with ERR_BUSY; 0: no limit. */

@@ -282,20 +282,7 @@ static struct work *pool_take(struct queue *q, bool waits, bool *is_sharing)
 /* Rows that were changed, but for the counters of the shards that are held. */
 static int64_t written(struct db *db)
 {
-    int64_t held = 0;
-    for (int i = 0; i < SHARDS_MAX; i++) {
-        held += db_stamps(db)->at[i] != 0 ? 1 : 0;
-    }
-    return db_changes(db) - held;
-}
-
-static unsigned held_and_wanted(struct db *db)
-{
-    unsigned shards = *db_wanted(db);
-    for (int i = 0; i < SHARDS_MAX; i++) {
-        shards |= db_stamps(db)->at[i] != 0 ? 1U << i : 0;
-    }
-    return shards;
+    return db_changes(db) - __builtin_popcount(db_held(db));
 }
 
 /* Runs one work inside the transaction; its failure is its own result. False: it wrote before it
@@ -307,7 +294,7 @@ static bool run_one(struct writer *writer, struct work *work)
     work->order = (uint64_t)db_changes(db);
     work->result = work->run(work, db);
     if (work->result == ERR_DB_ORDER) {
-        work->shards = held_and_wanted(db);
+        work->shards = db_held(db) | *db_wanted(db);
     }
     writer->was_ended = !db_in_transaction(db);
     return !writer->was_ended && (work->result == ERR_OK || written(db) == before);
@@ -539,18 +526,17 @@ static void run_list(struct writer *writer, struct work *list)
             run_apart(writer, unordered);
             return;
         }
-        list = without(list, culprit);
         struct work *unordered = take_unordered(&list);
-        bool is_unordered = culprit->result == ERR_DB_ORDER;
-        if (!is_unordered) {
+        if (culprit->result != ERR_DB_ORDER) {
+            list = without(list, culprit);
             atomic_fetch_add(&exec->failed_batches, 1);
             log_warning("batch undone by a request that wrote before it failed code=%s",
                         err_code(culprit->result));
-        }
-        if (is_unordered || may_run_again(writer)) {
-            run_alone(writer, culprit, is_unordered ? 2 : 1);
-        } else {
-            finish_culprit(culprit);
+            if (may_run_again(writer)) {
+                run_alone(writer, culprit, 1);
+            } else {
+                finish_culprit(culprit);
+            }
         }
         run_apart(writer, unordered);
     }

@@ -41,23 +41,13 @@ enum err store_position(struct db *db, struct position *out, struct uuid *incarn
     return e;
 }
 
-static bool holds_later_ones(struct db *db, int shard)
-{
-    while (++shard < SHARDS_MAX) {
-        if (db_stamps(db)->at[shard] != 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 enum err store_hold_shard(struct db *db, int shard)
 {
     int64_t *stamp = &db_stamps(db)->at[shard];
     if (!db_is_writing(db) || *stamp != 0) {
         return ERR_OK;
     }
-    if (holds_later_ones(db, shard)) {
+    if (db_held(db) >> shard != 0) { /* one behind it */
         *db_wanted(db) |= 1U << shard;
         return ERR_DB_ORDER;
     }

@@ -224,17 +224,16 @@ export function makeList(given, change) {
         running = mine;
         body.setAttribute('aria-busy', 'true');
         const { page = '', cursor = '' } = query;
+        const isWanted = () => running === mine && (!unasked || isIdle());
         try {
             const answer = await read(
                 spec.path,
                 { ...ownOf(spec, query), page, cursor },
                 mine.signal,
             );
-            if (running !== mine) return;
-            if (!unasked || isIdle()) showAnswer(answer);
+            if (isWanted()) showAnswer(answer);
         } catch (error) {
-            const isHeard = !unasked || isIdle();
-            if (running === mine && error.name !== 'AbortError' && isHeard) showProblem(error);
+            if (error.name !== 'AbortError' && isWanted()) showProblem(error);
         }
         if (running !== mine) return;
         body.removeAttribute('aria-busy');
@@ -242,7 +241,6 @@ export function makeList(given, change) {
     }
 
     function plan() {
-        clearTimeout(timer);
         if (!spec.refreshMs) return;
         timer = setTimeout(() => {
             if (isIdle()) load({ unasked: true });
