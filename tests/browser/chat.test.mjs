@@ -211,6 +211,64 @@ test('what is written without a connection is sent once when it is back', async 
     assert.equal(await bubble(mine, 'meanwhile').count(), 1);
 });
 
+// The page's socket brings nothing from the first frame of this type on, until the function that is
+// returned is called: as one that is cut in the middle of what was missed.
+function stallAt(type) {
+    let isCut = true;
+    const prepare = (page) =>
+        page.routeWebSocket(/\/api\/ws\//, (socket) => {
+            const server = socket.connectToServer();
+            let isStalled = false;
+            server.onMessage((text) => {
+                isStalled ||= isCut && JSON.parse(text).type === type;
+                if (!isStalled) socket.send(text);
+            });
+        });
+    return { prepare, release: () => (isCut = false) };
+}
+
+// A page whose connection is lost where the first frame of this type would come.
+async function openCut(t, type) {
+    const own = await startServer();
+    t.after(() => own.stop());
+    const ann = await register(own);
+    const bob = await register(own);
+    const talk = await makeConversation(ann, [bob], { direct: true });
+    await say(bob, talk, 'first');
+    const { prepare, release } = stallAt(type);
+    const as = { as: ann, allow: [CUT], prepare };
+    const page = await openPage(t, chromium, own, `/#/c/${talk.id}`, as);
+    await page.getByText('Catching up…').waitFor();
+    await own.kill9();
+    await page.getByText('What you write is sent when it is back.').waitFor();
+    const resume = async () => {
+        release();
+        await own.start();
+    };
+    return { page, bob, talk, resume };
+}
+
+test('one can write though what was there had not come when the connection was lost', async (t) => {
+    const { page, bob, talk, resume } = await openCut(t, 'message');
+    await write(page, 'second');
+    await tick(page, 'second', 'Not sent yet').waitFor();
+    await resume();
+    await tick(page, 'second', 'Sent').waitFor();
+    await bubble(page, 'first').waitFor();
+    assert.equal(await bubble(page, 'first').count(), 1);
+    assert.equal(await bubble(page, 'second').count(), 1);
+    assert.deepEqual(await bodiesOf(bob, talk), ['first', 'second']);
+});
+
+test('a conversation that has not come is no place to write', async (t) => {
+    const { page, resume } = await openCut(t, 'conversation');
+    await composer(page).waitFor({ state: 'hidden' });
+    await assertAccessible(page, 'nothing has come');
+    await resume();
+    await bubble(page, 'first').waitFor();
+    await until(page, () => document.activeElement.id === 'text');
+});
+
 test('a refused message can be discarded, and an unsent one outlives the page', async (t) => {
     const own = await startServer();
     t.after(() => own.stop());

@@ -65,7 +65,8 @@ async function keptContext(it, server, options) {
 
 // A page, closed behind the test. Options: size ('desktop', 'phone'), dark, allow (complaints that match
 // one of these are expected), as (a user of lib/client.mjs who is signed in), isKept (its cookies and
-// storage are those of other tests that say so of the same user; else it has its own).
+// storage are those of other tests that say so of the same user; else it has its own), prepare(page) (is
+// awaited before anything is loaded).
 export async function openPage(t, it, server, path, options = {}) {
     const { size = 'desktop', dark = false, as: user = null, isKept = false } = options;
     const made = { size, dark, user };
@@ -77,7 +78,7 @@ export async function openPage(t, it, server, path, options = {}) {
 }
 
 // One more page (tab) of a context.
-export async function openIn(t, context, path, { allow = [] } = {}) {
+export async function openIn(t, context, path, { allow = [], prepare = () => {} } = {}) {
     const page = await context.newPage();
     page.complaints = [];
     page.allow = [...allow];
@@ -104,6 +105,7 @@ export async function openIn(t, context, path, { allow = [] } = {}) {
         assertQuiet(page);
         await page.close();
     });
+    await prepare(page);
     await page.goto(path);
     return page;
 }

@@ -17,7 +17,6 @@ const BANNERS = {
 export class Conversation {
     #chat;
     #id = null;
-    #isRefused = false; // opened by an address, but not there
     #head = h('header', { class: 'head' });
     #headSign = '';
     #banner = h('p', { class: 'banner', role: 'status' });
@@ -76,12 +75,26 @@ export class Conversation {
         if (id !== this.#id) {
             this.#showPanel(false);
             this.#id = id;
-            this.#headSign = '';
-            this.#isRefused = false;
             this.thread.show(id);
             this.composer.show(id);
-            if (id && matchMedia('(hover: hover)').matches) this.composer.focus();
+            this.#be(this.#conversation ? 'there' : 'coming');
+            this.#welcome();
         }
+    }
+
+    // 'there', 'coming' (the server has not told anything of it yet), or 'missing'.
+    #be(what) {
+        this.element.dataset.is = what;
+        this.#headSign = '';
+        if (what === 'there') return;
+        const back = { class: 'button plain round back', href: '#/', 'aria-label': 'Back' };
+        replace(this.#head, h('a', back, icon('back')));
+    }
+
+    // Who has a keyboard can write at once.
+    #welcome() {
+        const isThere = this.element.dataset.is === 'there';
+        if (isThere && matchMedia('(hover: hover)').matches) this.composer.focus();
     }
 
     stop() {
@@ -97,11 +110,15 @@ export class Conversation {
         if (this.#id === null) return;
         const { client } = this.#chat;
         if (!this.#conversation) {
-            if (client.state === 'online') this.#refuse();
+            // One that was just made may be on its way, so it is looked at again whenever something
+            // comes.
+            if (client.state === 'online') this.#be('missing');
             return;
         }
-        this.#isRefused = false;
-        this.element.classList.remove('refused');
+        if (this.element.dataset.is !== 'there') {
+            this.#be('there');
+            if (document.activeElement === document.body) this.#welcome();
+        }
         if (!client.me) return;
         const isChanged = dirty === null || dirty.has(this.#id);
         if (isChanged) {
@@ -112,17 +129,6 @@ export class Conversation {
         this.#drawTyping();
         this.panel.update(this.#conversation);
         this.thread.update(isChanged);
-    }
-
-    // Not there, or not for this user. One that was just made may be on its way, so it is looked at
-    // again whenever something comes.
-    #refuse() {
-        if (this.#isRefused) return;
-        this.#isRefused = true;
-        this.element.classList.add('refused');
-        const back = { class: 'button plain round back', href: '#/', 'aria-label': 'Back' };
-        replace(this.#head, h('a', back, icon('back')));
-        this.#headSign = '';
     }
 
     #drawBanner() {

@@ -100,6 +100,7 @@ export class Thread {
     }
 
     lastOwn() {
+        if (!this.#conversation) return null;
         const { last_seq: last, messages, from_seq: from } = this.#conversation;
         for (let seq = last; seq >= from; seq--) {
             const message = messages.get(seq);
@@ -110,7 +111,7 @@ export class Thread {
     }
 
     toEnd() {
-        if (this.#isNew) return; // it opens there
+        if (this.#isNew || !this.#conversation) return; // it opens there
         this.#last = Infinity;
         this.#first = Math.max(this.#first, this.#conversation.last_seq - STEP);
         this.#isStuck = true;
@@ -120,11 +121,16 @@ export class Thread {
 
     // `isChanged`: something of this conversation.
     update(isChanged) {
-        const { last_seq: last, messages } = this.#conversation;
-        if (this.#isNew && last > 0 && !messages.has(last)) return; // they are on their way
+        if (this.#isNew && this.#isAwaited()) return;
         if (this.#isNew) this.#open();
         else if (isChanged) this.#draw();
         this.#markRead();
+    }
+
+    // Are the messages on their way?
+    #isAwaited() {
+        const { last_seq: last, messages } = this.#conversation;
+        return last > 0 && !messages.has(last) && this.#client.state !== 'waiting';
     }
 
     #open() {
