@@ -25,6 +25,9 @@ struct live_event {
     int shard;      /* of the change that it tells, */
     int64_t stamp;  /* and that change's own: the last one of its object in the batch */
     bool droppable; /* typing, presence: first to go when a buffer is full */
+    /* Live clients get it with a later batch: only who joins from the ring before that gets this one.
+     * Another node may have told him, and what he was told behind his cursor is told again. */
+    bool waits;
     struct uuid conversation_id;
     struct uuid user_id;
     struct uuid not_to; /* LIVE_CONVERSATION: a user who is left out (who types); zero: nobody */

@@ -147,10 +147,12 @@ static bool reaches(const struct live_client *client, const struct members *memb
     return false;
 }
 
+/* What waited, and does no more, is in the ring once more. */
 static bool is_news(const struct live_client *client, const struct members *members,
                     const struct live_event *event)
 {
-    return reaches(client, members, event) && !client_knows(client, event);
+    bool is_later = event->waits && live_event_is_known(event, &client->loop->told);
+    return !is_later && reaches(client, members, event) && !client_knows(client, event);
 }
 
 /* What a batch says of the client's own rights. A session that was not among the living then may have

@@ -4,7 +4,8 @@
  * behind, changes go without frames, and clients pull.
  *
  * Read positions move often: those that others see are held back until READS_MS after the ones before;
- * the farthest of each reader counts. Until then batches tell clients less (`told`) than they hold.
+ * the farthest of each reader counts. Until then batches tell clients less (`told`) than they hold, and
+ * hold these for who comes meanwhile.
  *
  * Threads: everything but the flags under `lock` belongs to the tailer's thread. */
 #include "sync/tailer.h"
@@ -68,6 +69,7 @@ struct step {
     struct arena *arena;
     struct task *tasks;
     size_t task_count;
+    size_t waited;    /* the tailer's reads from here on are of this step */
     bool is_answered; /* before this snapshot began */
     bool is_bare;     /* too much to make frames of */
     struct live_event *events;
@@ -156,10 +158,12 @@ static struct live_event *add_event(struct step *step, enum live_event_kind kind
     return event;
 }
 
-static void add_conversation_event(struct step *step, const struct change *change,
-                                   struct live_frame *frame)
+static struct live_event *add_conversation_event(struct step *step, const struct change *change,
+                                                 struct live_frame *frame)
 {
-    add_event(step, LIVE_CONVERSATION, change)->frame = frame;
+    struct live_event *event = add_event(step, LIVE_CONVERSATION, change);
+    event->frame = frame;
+    return event;
 }
 
 static void add_user_event(struct step *step, enum live_event_kind kind,
@@ -348,6 +352,13 @@ static bool same_reader(const struct waiting_read *a, const struct waiting_read 
     return compare_objects(&a->change, &b->change) == 0;
 }
 
+static struct live_event *add_read_event(struct step *step, const struct waiting_read *read)
+{
+    const struct change *change = &read->change;
+    return add_conversation_event(
+        step, change, frame_read(change->conversation_id, change->object_id, read->seq));
+}
+
 /* Of each reader the farthest. */
 static void release_reads(struct step *step)
 {
@@ -357,13 +368,20 @@ static void release_reads(struct step *step)
     for (size_t i = 0; i < count; i++) {
         const struct waiting_read *read = &tailer->reads[i];
         if (i + 1 == count || !same_reader(read, read + 1)) {
-            struct uuid id = read->change.conversation_id;
-            add_conversation_event(step, &read->change,
-                                   frame_read(id, read->change.object_id, read->seq));
+            add_read_event(step, read);
         }
     }
     tailer->read_count = 0;
     tailer->reads_due_us = clock_steady_us() + READS_MS * INT64_C(1000);
+}
+
+/* What has come in this step goes on waiting. */
+static void keep_reads(struct step *step)
+{
+    const struct tailer *tailer = step->tailer;
+    for (size_t i = step->waited; i < tailer->read_count; i++) {
+        add_read_event(step, &tailer->reads[i])->waits = true;
+    }
 }
 
 /* As far as everything has been told, also what waits. */
@@ -479,7 +497,7 @@ static enum err follow(struct step *step, struct uuid incarnation, const struct 
     tailer->incarnation = incarnation;
     if (!holds) {
         tailer->at = *present;
-        tailer->read_count = 0;
+        tailer->read_count = step->waited = 0;
         tailer->restarts = true;
     }
     return ERR_OK;
@@ -525,8 +543,8 @@ static void step(struct tailer *tailer)
     struct position before = tailer->at;
     struct position to = before;
     struct uuid life = tailer->incarnation;
-    size_t waiting = tailer->read_count;
     size_t count = 0;
+    step.waited = tailer->read_count;
     step.is_answered = atomic_load(&tailer->asked) == ASKED_AND_ANSWERED;
     enum err e = exec_read_begin(tailer->exec, &step.db);
     if (e != ERR_OK) {
@@ -542,10 +560,12 @@ static void step(struct tailer *tailer)
     exec_read_end(tailer->exec, step.db);
     if (e == ERR_OK && reads_are_due(tailer)) {
         release_reads(&step);
+    } else if (e == ERR_OK) {
+        keep_reads(&step);
     }
     if (e != ERR_OK) {
         log_warning("the tailer could not read the log, it will try again code=%s", err_code(e));
-        tailer->read_count = waiting < tailer->read_count ? waiting : tailer->read_count;
+        tailer->read_count = step.waited;
         drop_events(&step);
     } else if (step.event_count > 0 || tailer->restarts || !position_eq(&before, &tailer->at) ||
                !uuid_eq(life, tailer->incarnation)) {

@@ -95,6 +95,28 @@ describe('messages', () => {
     });
 });
 
+// Each node tells read positions once a second, by its own clock.
+test('a read position that only the other node has told is told to who comes', async (t) => {
+    const { ann, bob, talk } = await makePair();
+    const carol = at(two, await register(one));
+    const apart = await makeConversation(bob, [carol]); // nobody of it is at the first node
+    await say(bob, talk, 'read me');
+    const mine = await (await openSocket(ann)).synced();
+    const { cursor } = mine.all('synced')[0];
+    const his = closing(t, await (await openSocket(bob)).synced());
+    await say(bob, apart, 'read me first');
+    await sleep(1100);
+    ok(await carol.post(`/api/conversations/${apart.id}/read/`, { seq: 1 }));
+    await his.get({ type: 'read', user_id: carol.id });
+    await say(ann, talk, 'so that the cursor moves');
+    ok(await bob.post(`/api/conversations/${talk.id}/read/`, { seq: 2 }));
+    const { seq } = await mine.get({ type: 'read', user_id: bob.id, seq: 2 });
+    await mine.close();
+    const there = closing(t, await openSocket(at(two, ann), { cursor }));
+    await there.get('synced');
+    assert.ok(there.all({ type: 'read', user_id: bob.id, seq }).length > 0, 'told again');
+});
+
 test('typing', async (t) => {
     const { ann, bob, talk } = await makePair();
     const [mine, device, his] = closing(

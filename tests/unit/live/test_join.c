@@ -528,6 +528,40 @@ static void test_told(void **state)
     peer_fini(&other);
 }
 
+/* What waits is told at once to who joins from the ring: another node may have told him. */
+static void test_waiting(void **state)
+{
+    struct peer other;
+    struct peer late;
+    (void)state;
+    live_at(10);
+    struct live_batch *batch = live_test_batch(10, 12, 2);
+    batch->told.at[0] = 11;
+    batch->events[0] = live_test_message(1, "11");
+    batch->events[0].stamp = 11;
+    batch->events[1] = live_test_message(1, "\"read 12\"");
+    batch->events[1].waits = true;
+    live_test_send(&t, batch);
+    peer_gets(&peer, "11");
+    peer_open(&other, &t, 2, 10);
+    live_test_join(&t, 10, 1);
+    peer_gets(&other, "11");
+    peer_gets(&other, "\"read 12\"");
+    peer_gets_cursor(&other, "synced", 11);
+    batch = live_test_batch(12, 13, 1);
+    batch->events[0] = live_test_message(1, "\"read 13\"");
+    live_test_send(&t, batch);
+    peer_gets(&peer, "\"read 13\"");
+    peer_gets(&other, "\"read 13\"");
+    /* It does not wait any more: it is told once. */
+    peer_open(&late, &t, 3, 11);
+    live_test_join(&t, 11, 1);
+    peer_gets(&late, "\"read 13\"");
+    peer_gets_cursor(&late, "synced", 13);
+    peer_fini(&other);
+    peer_fini(&late);
+}
+
 static void test_whisper(void **state)
 {
     struct peer other;
@@ -695,6 +729,7 @@ int main(void)
         TEST(test_sessions_in_the_ring),
         TEST(test_page_without_session),
         TEST(test_told),
+        TEST(test_waiting),
         TEST(test_whisper),
         TEST(test_refused_pull_comes_again),
     };
