@@ -127,10 +127,14 @@ export class Thread {
         this.#markRead();
     }
 
+    get #hasLast() {
+        const { last_seq: last, messages } = this.#conversation;
+        return last === 0 || messages.has(last);
+    }
+
     // Are the messages on their way?
     #isAwaited() {
-        const { last_seq: last, messages } = this.#conversation;
-        return last > 0 && !messages.has(last) && this.#client.state !== 'waiting';
+        return !this.#hasLast && !['waiting', 'connecting'].includes(this.#client.state);
     }
 
     #open() {
@@ -154,7 +158,7 @@ export class Thread {
     #draw() {
         const anchor = this.#isStuck ? null : this.#anchor();
         this.#rows.update([...this.#messageItems(), ...this.#pendingItems()]);
-        this.#empty.hidden = this.#box.childElementCount > 0;
+        this.#empty.hidden = this.#box.childElementCount > 0 || this.#conversation.last_seq > 0;
         if (anchor) this.#restore(anchor);
         else this.#stick();
         this.#drawJump();
@@ -363,7 +367,8 @@ export class Thread {
     // Read is what somebody had before his eyes.
     #markRead() {
         const isSeen = document.visibilityState === 'visible' && document.hasFocus();
-        if (isSeen && !this.#isNew && this.#isAtEnd()) this.#client.markRead(this.#id);
+        if (isSeen && !this.#isNew && this.#hasLast && this.#isAtEnd())
+            this.#client.markRead(this.#id);
     }
 
     // From message to message; Tab goes to what can be done with one.
