@@ -23,7 +23,7 @@ export async function openForm({ title, text, fields, yes, danger, act, ready = 
             return true;
         } catch (error) {
             if (open.dialog.open) showProblems(open.dialog, problem, error);
-            else toast(error.message, { bad: true });
+            else if (error.name !== 'AbortError') toast(error.message, { bad: true });
             return false;
         }
     };
