@@ -6,12 +6,13 @@ export const SIZES = ['desktop', 'phone'];
 export const openAdmin = (t, chromium, server, hash, options) =>
     openPage(t, chromium, server, `/admin/${hash}`, options);
 
-// The page has what it asked for, or says why not.
-export async function settled(page) {
-    await page.locator('main h1').waitFor();
-    await page.locator('main .spinner').waitFor({ state: 'detached' });
-    await page.locator('.list-body[aria-busy]').waitFor({ state: 'detached' });
-}
+// The page has what it asked for, or says why not. Of lists there may be more than one.
+export const settled = (page) =>
+    page.waitForFunction(
+        () =>
+            document.querySelector('main h1') &&
+            !document.querySelector('main .spinner, .list-body[aria-busy]'),
+    );
 
 export const rows = (page) => page.locator('tbody tr');
 export const row = (page, text) => rows(page).filter({ hasText: text });
