@@ -23,6 +23,18 @@ export const heading = (page, name) => page.getByRole('heading', { level: 1, nam
 export const untilRows = (page, count) =>
     page.waitForFunction((n) => document.querySelectorAll('tbody tr').length === n, count);
 
+// What act() does changes the address. The site has heard of it when this is back.
+export async function heard(page, act) {
+    const change = page.evaluate(
+        () =>
+            new Promise((done) => {
+                window.addEventListener('hashchange', () => done(), { once: true });
+            }),
+    );
+    await act();
+    await change;
+}
+
 // Another page by its address, as a link would. The site has heard of it when this is back.
 export async function go(page, hash) {
     await page.evaluate(
