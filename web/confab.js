@@ -552,6 +552,11 @@ export class IndexedDbStore {
     async load() {
         this.#isOwner = await this.#claim();
         this.#db = await this.#open();
+        // Who deletes it need not wait for this page, which keeps what is new in memory then.
+        this.#db.onversionchange = () => {
+            this.#isOwner = false;
+            this.#db.close();
+        };
         const transaction = this.#db.transaction(TABLES);
         const rowsOf = (name) => requested(transaction.objectStore(name).getAll());
         const lists = await Promise.all(TABLES.map(rowsOf));

@@ -9,6 +9,7 @@ import {
     dialog,
     go,
     heading,
+    heard,
     openAdmin,
     row,
     rows,
@@ -137,7 +138,7 @@ describe('lists', () => {
             return rows(page).evaluateAll((lines) => lines.map((line) => line.dataset.id));
         };
         const step = async (name) => {
-            await button(steps, name).click();
+            await heard(page, () => button(steps, name).click());
             return shown();
         };
         const query = { ordering: 'username', page_size: 100 };
@@ -333,7 +334,7 @@ describe('by keyboard', () => {
         await heading(page, 'Audit log').waitFor();
         assert.equal(await focused(), 'Audit log');
 
-        await page.goBack();
+        await heard(page, () => page.goBack());
         await settled(page);
         await button(page, 'New user').focus();
         await page.keyboard.press('Enter');

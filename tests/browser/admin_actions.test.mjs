@@ -187,6 +187,24 @@ describe('many users at once', () => {
         });
     }
 
+    test('what became of it is shown though one did not wait for it', async (t) => {
+        const user = await register(server, { username: unique('slow') });
+        const page = await open(t, `#/users?username=${user.username}`);
+        await select(page, user.username);
+        const held = new Promise((resolve) => page.route('**/users/bulk/', resolve));
+        await button(page, 'Deactivate').click();
+        await dialog(page).locator('footer button[type=submit]').click();
+        const route = await held;
+        await page.keyboard.press('Escape');
+        await dialog(page).waitFor({ state: 'detached' });
+        await route.continue();
+        await dialog(page).getByText('1 of 1 user done').waitFor();
+        await button(dialog(page).locator('footer'), 'Close').click();
+        await untilRows(page, 1);
+        await settled(page);
+        assert.equal(await page.getByRole('checkbox', { checked: true }).count(), 0);
+    });
+
     test('the admin himself is skipped, and it is said', async (t) => {
         const page = await open(t, '#/users?role=admin');
         await select(page, admin.username);

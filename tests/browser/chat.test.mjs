@@ -71,6 +71,24 @@ async function bodiesOf(user, { id }) {
     return results.map(({ message_body: body }) => body);
 }
 
+// The page has the answer to what was sent: it stands there once.
+const acked = (page, text) => tick(page, text, 'Not sent yet').waitFor({ state: 'detached' });
+
+// The server is back, and the pages do not wait until it is their time to try again.
+async function startAgain(own, ...pages) {
+    await own.start();
+    for (const page of pages) await page.evaluate(() => dispatchEvent(new Event('online')));
+}
+
+// Chromium's words, and the server's while it stops: that is before the pages are closed.
+const AWAY = [CUT, refused(503)];
+
+// The page's next request to this address, which waits for what the test does with it.
+const hold = (page, address) =>
+    new Promise((resolve, reject) => {
+        page.route(address, resolve, { times: 1 }).catch(reject);
+    });
+
 // Asked again in the page until it is true.
 const until = (page, ask, argument) => page.waitForFunction(ask, argument, { timeout: WAIT_MS });
 
@@ -166,6 +184,7 @@ test('answers, edits and deletions come live', async (t) => {
     const answer = bubble(his, 'On the tabel');
     await answer.locator('.quote', { hasText: 'Where are the keys?' }).waitFor();
 
+    await tick(mine, 'On the tabel', /^(Sent|Read by all)$/).waitFor();
     await composer(mine).press('ArrowUp');
     await mine.getByText('Editing').waitFor();
     assert.equal(await composer(mine).inputValue(), 'On the tabel');
@@ -190,7 +209,7 @@ test('what is written without a connection is sent once when it is back', async 
     const ann = await register(own);
     const bob = await register(own);
     const talk = await makeConversation(ann, [bob], { direct: true });
-    const allow = [CUT];
+    const allow = AWAY;
     const [mine, his] = await Promise.all([
         openTalk(t, ann, talk, { allow }),
         openTalk(t, bob, talk, { allow }),
@@ -202,21 +221,25 @@ test('what is written without a connection is sent once when it is back', async 
     await write(mine, 'meanwhile');
     await tick(mine, 'meanwhile', 'Not sent yet').waitFor();
     await assertAccessible(mine, 'without a connection');
-    await own.start();
+    await startAgain(own, his);
     const arrived = bubble(his, 'meanwhile').waitFor();
     await Promise.any([button(mine, 'Try now').click(), arrived]); // it may have tried by itself
     await arrived;
     await tick(mine, 'meanwhile', /^(Sent|Read by all)$/).waitFor();
+    await acked(mine, 'meanwhile');
     assert.deepEqual(await bodiesOf(bob, talk), ['before', 'meanwhile']);
     assert.equal(await bubble(mine, 'meanwhile').count(), 1);
 });
 
-// The page's socket brings nothing from the first frame of this type on, until the function that is
-// returned is called: as one that is cut in the middle of what was missed.
+// The page's socket brings nothing from the first frame of this type on, between stall() and
+// release(): as one that is cut in the middle of what was missed. tell(frame) is the server's word
+// that it did not say; cut() ends the connection.
 function stallAt(type) {
-    let isCut = true;
+    let isCut = false;
+    let last = null;
     const prepare = (page) =>
         page.routeWebSocket(/\/api\/ws\//, (socket) => {
+            last = socket;
             const server = socket.connectToServer();
             let isStalled = false;
             server.onMessage((text) => {
@@ -224,7 +247,13 @@ function stallAt(type) {
                 if (!isStalled) socket.send(text);
             });
         });
-    return { prepare, release: () => (isCut = false) };
+    return {
+        prepare,
+        stall: () => (isCut = true),
+        release: () => (isCut = false),
+        tell: (frame) => last.send(JSON.stringify(frame)),
+        cut: () => last.close(),
+    };
 }
 
 // A page whose connection is lost where the first frame of this type would come.
@@ -235,15 +264,17 @@ async function openCut(t, type) {
     const bob = await register(own);
     const talk = await makeConversation(ann, [bob], { direct: true });
     await say(bob, talk, 'first');
-    const { prepare, release } = stallAt(type);
-    const as = { as: ann, allow: [CUT], prepare };
+    const { prepare, stall, release } = stallAt(type);
+    stall();
+    const as = { as: ann, allow: AWAY, prepare };
     const page = await openPage(t, chromium, own, `/#/c/${talk.id}`, as);
     await page.getByText('Catching up…').waitFor();
+    if (type === 'message') await composer(page).waitFor();
     await own.kill9();
     await page.getByText('What you write is sent when it is back.').waitFor();
     const resume = async () => {
         release();
-        await own.start();
+        await startAgain(own, page);
     };
     return { page, bob, talk, resume };
 }
@@ -254,10 +285,22 @@ test('one can write though what was there had not come when the connection was l
     await tick(page, 'second', 'Not sent yet').waitFor();
     await resume();
     await tick(page, 'second', 'Sent').waitFor();
+    await acked(page, 'second');
     await bubble(page, 'first').waitFor();
     assert.equal(await bubble(page, 'first').count(), 1);
     assert.equal(await bubble(page, 'second').count(), 1);
     assert.deepEqual(await bodiesOf(bob, talk), ['first', 'second']);
+});
+
+test('what has not come is not read, nor is it said that there is nothing', async (t) => {
+    const { page, resume } = await openCut(t, 'message');
+    assert.equal(await page.getByText('No messages yet.').isVisible(), false);
+    await write(page, 'second');
+    await tick(page, 'second', 'Not sent yet').waitFor();
+    assert.match(await page.title(), /^\(1\)/);
+    await resume();
+    await bubble(page, 'first').waitFor();
+    await until(page, () => !document.title.startsWith('('));
 });
 
 test('a conversation that has not come is no place to write', async (t) => {
@@ -269,13 +312,101 @@ test('a conversation that has not come is no place to write', async (t) => {
     await until(page, () => document.activeElement.id === 'text');
 });
 
+test('what one writes while all comes again is kept, and has its place', async (t) => {
+    const { ann, bob, talk } = await makeTalk();
+    await say(bob, talk, 'first');
+    const wire = stallAt('conversation');
+    const page = await openTalk(t, ann, talk, { prepare: wire.prepare });
+    await bubble(page, 'first').waitFor();
+    await composer(page).fill('half a sen');
+    wire.stall();
+    wire.tell({ type: 'reset', reason: 'test' });
+    await composer(page).waitFor({ state: 'hidden' });
+    wire.release();
+    wire.cut();
+    await until(page, () => document.activeElement.id === 'text');
+    await page.keyboard.type('tence');
+    await page.keyboard.press('Enter');
+    await tick(page, 'half a sentence', 'Sent').waitFor();
+    await bubble(page, 'first').waitFor();
+});
+
+test('the panel is there again after all came again', async (t) => {
+    const { ann, talk } = await makeTalk({ title: 'Garden' });
+    const wire = stallAt('conversation');
+    const page = await openTalk(t, ann, talk, { prepare: wire.prepare });
+    await button(page, 'People and settings').click();
+    await page.getByRole('heading', { name: 'People (2)' }).waitFor();
+    wire.stall();
+    wire.tell({ type: 'reset', reason: 'test' });
+    await composer(page).waitFor({ state: 'hidden' });
+    wire.release();
+    wire.cut();
+    await composer(page).waitFor();
+    await page.getByRole('heading', { name: 'People (2)' }).waitFor();
+    await button(page, 'People and settings').click();
+    await page.getByRole('heading', { name: 'People (2)' }).waitFor({ state: 'hidden' });
+});
+
+test('an edit that fails is given back, but not in the place of what is written', async (t) => {
+    const { ann, talk } = await makeTalk();
+    const said = await say(ann, talk, 'old');
+    const page = await openTalk(t, ann, talk, { allow: [refused(409), refused(500)] });
+    await bubble(page, 'old').waitFor();
+    const editLast = async (text) => {
+        await composer(page).press('ArrowUp');
+        await page.getByText('Editing').waitFor();
+        const held = hold(page, `**/api/messages/${said.id}/`);
+        await write(page, text);
+        return held;
+    };
+    const first = await editLast('mine');
+    ok(await ann.patch(`/api/messages/${said.id}/`, { message_body: 'from elsewhere' }));
+    await bubble(page, 'from elsewhere').waitFor();
+    await first.continue();
+    await page.getByText('Somebody has changed this message meanwhile.').waitFor();
+    await until(page, () => document.activeElement.value === 'mine');
+    await composer(page).press('Enter');
+    await bubble(page, 'mine').waitFor();
+
+    const second = await editLast('never');
+    await composer(page).fill('something else');
+    await second.fulfill({ status: 500, json: { detail: 'It went wrong.' } });
+    await page.getByText('It went wrong.').waitFor();
+    assert.equal(await composer(page).inputValue(), 'something else');
+    assert.equal(await page.getByText('Editing').isVisible(), false);
+});
+
+test('what cannot be sent as the conversation has gone is told, and does not stay', async (t) => {
+    const { ann, bob, talk } = await makeTalk({ title: 'Garden' });
+    let send;
+    const prepare = (page) =>
+        page.routeWebSocket(/\/api\/ws\//, (socket) => {
+            const up = socket.connectToServer();
+            socket.onMessage((text) => {
+                if (JSON.parse(text).type === 'send') send = () => up.send(text);
+                else up.send(text);
+            });
+        });
+    const page = await openTalk(t, bob, talk, { prepare });
+    await write(page, 'too late');
+    await tick(page, 'too late', 'Not sent yet').waitFor();
+    ok(await ann.delete(`/api/conversations/${talk.id}/participants/${bob.id}/`), 204);
+    await page.getByText('You are no longer in this conversation.').waitFor();
+    send();
+    await page.getByText('“too late” was not sent').waitFor();
+    await account(page, bob).click();
+    await button(page, 'Sign out').click();
+    await page.getByRole('tab', { name: 'Sign in' }).waitFor();
+});
+
 test('a refused message can be discarded, and an unsent one outlives the page', async (t) => {
     const own = await startServer();
     t.after(() => own.stop());
     const ann = await register(own);
     const bob = await register(own);
     const talk = await makeConversation(ann, [bob], { title: 'Talk' });
-    const page = await openTalk(t, bob, talk, { allow: [CUT, refused(403)] });
+    const page = await openTalk(t, bob, talk, { allow: [...AWAY, refused(403)] });
     await messages(page).getByText('No messages yet.').waitFor();
     await own.kill9();
     await write(page, 'too late');
@@ -304,8 +435,9 @@ test('history comes by scrolling up, and what one reads stays where it is', asyn
     await say(bob, talk, 'line 500.');
     const page = await openTalk(t, ann, talk);
     const log = messages(page);
-    for (let n = 0; (await bubble(page, 'line 1.').count()) === 0; n++) {
-        assert.ok(n < 100, 'the first message does not come');
+    const end = Date.now() + WAIT_MS;
+    while ((await bubble(page, 'line 1.').count()) === 0) {
+        assert.ok(Date.now() < end, 'the first message does not come');
         const moved = await log.evaluate(async (node) => {
             node.scrollTop = 300;
             const first = [...node.querySelectorAll('.message')].find((one) => {
@@ -322,6 +454,51 @@ test('history comes by scrolling up, and what one reads stays where it is', asyn
     await button(page, 'To the newest message').click();
     await bubble(page, 'line 500.').waitFor();
     await until(page, () => !document.title.startsWith('('));
+});
+
+test('history comes also where all came again', async (t) => {
+    const { ann, bob, talk } = await makeTalk();
+    for (let n = 1; n <= 30; n++) await say(bob, talk, `line ${n}.`);
+    const wire = stallAt('conversation');
+    const page = await openTalk(t, ann, talk, { prepare: wire.prepare });
+    await bubble(page, 'line 1.').waitFor();
+    wire.tell({ type: 'reset', reason: 'test' });
+    await say(bob, talk, 'line 31.');
+    await bubble(page, 'line 31.').waitFor();
+    await bubble(page, 'line 1.').waitFor();
+});
+
+test('history that could not be loaded is asked for when the connection is back', async (t) => {
+    const { ann, bob, talk } = await makeTalk();
+    for (let n = 1; n <= 30; n++) await say(bob, talk, `line ${n}.`);
+    const wire = stallAt('conversation');
+    let held;
+    const prepare = (page) => {
+        held = hold(page, '**/messages/?before_seq=*');
+        return wire.prepare(page);
+    };
+    const page = await openTalk(t, ann, talk, { prepare, allow: [refused(500)] });
+    await (await held).fulfill({ status: 500, json: { detail: 'It went wrong.' } });
+    await page.getByText('It went wrong.').waitFor();
+    wire.cut();
+    await bubble(page, 'line 1.').waitFor();
+});
+
+test('a quote that could not be fetched is not called deleted, and is fetched again', async (t) => {
+    const { ann, bob, talk } = await makeTalk();
+    const first = await say(bob, talk, 'Where are the keys?');
+    for (let n = 0; n < 25; n++) await say(bob, talk, 'x\n'.repeat(20) + n); // too far to be kept
+    await say(bob, talk, 'I have them', { reply_to: first.id });
+    let held;
+    const prepare = (page) => {
+        held = hold(page, `**/api/messages/${first.id}/`);
+    };
+    const page = await openTalk(t, ann, talk, { prepare, allow: [refused(500)] });
+    const route = await held;
+    await bubble(page, 'I have them').locator('.quote', { hasText: '…' }).waitFor();
+    await route.fulfill({ status: 500 });
+    await say(bob, talk, 'more');
+    await bubble(page, 'I have them').locator('.quote', { hasText: 'keys?' }).waitFor();
 });
 
 test('what strangers write harms no page', async (t) => {
@@ -501,7 +678,7 @@ test('another user in the same browser sees and sends nothing of the one before'
     const talk = await makeConversation(ann, [bob, carol], { title: 'All of us' });
     const secret = await makeConversation(ann, [carol], { title: 'Secret' });
     await say(carol, secret, 'psst');
-    const allow = [CUT, refused(401), refused(403)];
+    const allow = [...AWAY, refused(401), refused(403)];
     const page = await openTalk(t, ann, talk, { allow });
     await row(page, 'Secret').waitFor();
     await own.kill9();
@@ -539,8 +716,28 @@ test('who is signed out elsewhere is asked to sign in again', async (t) => {
     await composer(tab).waitFor();
     await write(tab, 'from the other tab');
     await bubble(page, 'from the other tab').waitFor();
+    await tick(tab, 'from the other tab', 'Sent').waitFor();
+    await acked(tab, 'from the other tab');
     await account(tab, ann).click();
     await button(tab, 'Sign out').click();
     await page.getByText('You have been signed out.').waitFor();
     await assertAccessible(page, 'signed out');
+});
+
+test('what a page keeps can be deleted while it is open', async (t) => {
+    const { ann, talk } = await makeTalk();
+    const page = await openTalk(t, ann, talk);
+    await messages(page).getByText('No messages yet.').waitFor();
+    const end = await page.evaluate(
+        (name) =>
+            new Promise((done) => {
+                const request = indexedDB.deleteDatabase(name);
+                request.onsuccess = () => done('deleted');
+                request.onblocked = () => done('blocked');
+            }),
+        `confab ${ann.id}`,
+    );
+    assert.equal(end, 'deleted');
+    await write(page, 'kept nowhere');
+    await tick(page, 'kept nowhere', 'Sent').waitFor();
 });

@@ -6,12 +6,13 @@ export const SIZES = ['desktop', 'phone'];
 export const openAdmin = (t, chromium, server, hash, options) =>
     openPage(t, chromium, server, `/admin/${hash}`, options);
 
-// The page has what it asked for, or says why not.
-export async function settled(page) {
-    await page.locator('main h1').waitFor();
-    await page.locator('main .spinner').waitFor({ state: 'detached' });
-    await page.locator('.list-body[aria-busy]').waitFor({ state: 'detached' });
-}
+// The page has what it asked for, or says why not. Of lists there may be more than one.
+export const settled = (page) =>
+    page.waitForFunction(
+        () =>
+            document.querySelector('main h1') &&
+            !document.querySelector('main .spinner, .list-body[aria-busy]'),
+    );
 
 export const rows = (page) => page.locator('tbody tr');
 export const row = (page, text) => rows(page).filter({ hasText: text });
@@ -21,6 +22,18 @@ export const heading = (page, name) => page.getByRole('heading', { level: 1, nam
 
 export const untilRows = (page, count) =>
     page.waitForFunction((n) => document.querySelectorAll('tbody tr').length === n, count);
+
+// What act() does changes the address. The site has heard of it when this is back.
+export async function heard(page, act) {
+    const change = page.evaluate(
+        () =>
+            new Promise((done) => {
+                window.addEventListener('hashchange', () => done(), { once: true });
+            }),
+    );
+    await act();
+    await change;
+}
 
 // Another page by its address, as a link would. The site has heard of it when this is back.
 export async function go(page, hash) {

@@ -35,7 +35,11 @@ async function start(notice = '', refused = null) {
 }
 
 function fail(message, notice) {
-    const again = h('button', { class: 'primary', onclick: () => start(notice) }, 'Try again');
+    const retry = () => {
+        again.disabled = true; // once: each start makes a chat
+        start(notice);
+    };
+    const again = h('button', { class: 'primary', onclick: retry }, 'Try again');
     const text = h('p', { class: 'problem', role: 'alert' }, message);
     replace(root, h('main', { class: 'waiting' }, h('h1', null, 'Confab'), text, again));
 }

@@ -2,7 +2,7 @@
 // instead.
 
 import { h } from '../dom.js';
-import { PLAIN_TEXT, openDialog, problemLine, showProblems } from '../ui.js';
+import { PLAIN_TEXT, openDialog, problemLine, showProblems, toast } from '../ui.js';
 
 let words = 0;
 
@@ -15,15 +15,23 @@ export async function openForm({ title, text, fields, yes, danger, act, ready = 
     const nodes = fields.map(({ node }) => node);
     const said = text && h('p', { class: 'asked', dir: 'auto' }, text);
     const valuesOf = () => Object.fromEntries(new FormData(open.dialog.querySelector('form')));
-    const submit = async () => {
-        if (send.disabled) return;
-        send.disabled = true;
+    let running = null; // resolves with whether it was done
+    const run = async () => {
         try {
             await act(valuesOf());
             open.close(true);
+            return true;
         } catch (error) {
-            showProblems(open.dialog, problem, error);
+            if (open.dialog.open) showProblems(open.dialog, problem, error);
+            else if (error.name !== 'AbortError') toast(error.message, { bad: true });
+            return false;
         }
+    };
+    const submit = async () => {
+        if (send.disabled) return;
+        send.disabled = true;
+        running = run();
+        await running;
         check();
     };
     const open = openDialog({
@@ -37,7 +45,8 @@ export async function openForm({ title, text, fields, yes, danger, act, ready = 
     open.dialog.addEventListener('input', check);
     check();
     (fields[0]?.input ?? cancel).focus();
-    return (await open.answer) === true;
+    await open.answer;
+    return (await running) === true; // who leaves the dialog does not stop what has begun
 }
 
 // Asks before something is done to many, or for good: `word`, where there is one, has to be typed.

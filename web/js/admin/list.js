@@ -60,6 +60,7 @@ export function makeList(given, change) {
     let total = { of: null };
     let running = null;
     let timer = 0;
+    let isClosed = false;
 
     const ordering = () => query.ordering || spec.ordering;
 
@@ -218,6 +219,7 @@ export function makeList(given, change) {
 
     // `unasked`: nobody waits for it, so it gives way to who has begun something meanwhile.
     async function load({ unasked = false } = {}) {
+        if (isClosed) return; // by who left the page before what he began there was done
         running?.abort();
         clearTimeout(timer);
         const mine = new AbortController();
@@ -258,6 +260,7 @@ export function makeList(given, change) {
     }
 
     function close() {
+        isClosed = true;
         clearTimeout(timer);
         running?.abort();
         running = null;

@@ -58,11 +58,13 @@ export class Chat {
         const { client } = this;
         const listen = (event, listener) => this.#stops.push(client.on(event, listener));
         listen('change', ({ conversationIds }) => this.#plan(conversationIds));
-        listen('state', () => this.#plan([]));
+        listen('state', ({ state }) => this.#turned(state));
+        listen('outbox', ({ status }) => status === 'failed' && this.#dropLost());
         listen('reset', () => this.#planAll());
         listen('message', (event) => this.#announce(event));
         listen('presence', ({ userId }) => this.#plan(this.sidebar.conversationsWith(userId)));
         listen('gone', ({ conversationId }) => this.#left(conversationId));
+        listen('gone', () => this.#dropLost());
         const { signal } = this;
         addEventListener('hashchange', () => this.#route(), { signal });
         addEventListener('focus', () => this.#plan([]), { signal });
@@ -104,6 +106,27 @@ export class Chat {
         if (id !== this.openId) return;
         toast('You are no longer in this conversation.');
         this.go(null);
+    }
+
+    // What failed while there was no connection is tried again.
+    #turned(state) {
+        if (state === 'online') {
+            this.#planAll();
+            this.#dropLost();
+        } else this.#plan([]);
+    }
+
+    // What was refused is seen in its conversation. Where that has gone it can be said only; which have
+    // gone is known when all has been told.
+    #dropLost() {
+        const { client } = this;
+        if (client.state !== 'online') return;
+        for (const item of client.pending()) {
+            if (item.state !== 'failed' || client.conversations.has(item.conversation_id)) continue;
+            client.remove(item.client_id);
+            const text = preview(item.message_body);
+            toast(`“${text}” was not sent: its conversation is not there any more.`, { bad: true });
+        }
     }
 
     #key(event) {

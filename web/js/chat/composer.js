@@ -186,7 +186,10 @@ export class Composer {
         }
     }
 
+    // What failed is given back to be tried again, if its place is free, and of the message as it is
+    // now: an edit of an older one would be refused each time.
     async #save(message, text) {
+        const id = this.#id;
         this.#stop();
         if (text === message.message_body) return;
         try {
@@ -196,7 +199,9 @@ export class Composer {
             toast(isOld ? 'Somebody has changed this message meanwhile.' : error.message, {
                 bad: true,
             });
-            if (!this.#text.value) this.edit(message);
+            if (this.#id !== id || this.#text.value || this.#edited) return;
+            const { messages } = this.#client.conversations.get(id) ?? {};
+            this.edit(messages?.get(message.seq) ?? message);
             this.#set(text);
         }
     }

@@ -82,13 +82,15 @@ export class Conversation {
         }
     }
 
-    // 'there', 'coming' (the server has not told anything of it yet), or 'missing'.
+    // 'there', 'coming' (the server has not told anything of it yet, or not again), or 'missing'.
     #be(what) {
+        if (this.element.dataset.is === what) return;
         this.element.dataset.is = what;
         this.#headSign = '';
         if (what === 'there') return;
         const back = { class: 'button plain round back', href: '#/', 'aria-label': 'Back' };
         replace(this.#head, h('a', back, icon('back')));
+        if (what === 'missing') this.#showPanel(false);
     }
 
     // Who has a keyboard can write at once.
@@ -110,9 +112,10 @@ export class Conversation {
         if (this.#id === null) return;
         const { client } = this.#chat;
         if (!this.#conversation) {
-            // One that was just made may be on its way, so it is looked at again whenever something
-            // comes.
+            // One that was just made may be on its way, and after a reset all are, so it is looked at
+            // again whenever something comes. What is begun in the composer stays there, hidden.
             if (client.state === 'online') this.#be('missing');
+            else if (this.element.dataset.is === 'there') this.#be('coming');
             return;
         }
         if (this.element.dataset.is !== 'there') {

@@ -30,13 +30,13 @@ function textNode(text, meta) {
 }
 
 function quoteNode(quoted, jump) {
-    const isGone = !quoted || quoted.deleted;
-    const text = isGone ? 'Message deleted' : preview(quoted.message_body);
+    const isThere = quoted && !quoted.deleted && !quoted.isAwaited;
+    const instead = quoted?.isAwaited ? '…' : 'Message deleted';
     const inner = [
-        h('b', { dir: 'auto' }, isGone ? '' : nameOf(quoted.sender)),
-        h('span', { dir: 'auto' }, text),
+        h('b', { dir: 'auto' }, isThere ? nameOf(quoted.sender) : ''),
+        h('span', { dir: 'auto' }, isThere ? preview(quoted.message_body) : instead),
     ];
-    if (isGone) return h('p', { class: 'quote' }, inner);
+    if (!isThere) return h('p', { class: 'quote' }, inner);
     return h(
         'button',
         { class: 'quote', type: 'button', title: 'To this message', onclick: jump },
@@ -71,7 +71,7 @@ function toolButton(name, label, onclick) {
 }
 
 // row: {message, isOwn, isJoined (the one before is of the same sender), isNamed, isRead, mayDelete,
-// quoted (undefined: it answers none)}; acts: {reply, edit, remove, jump}.
+// quoted (undefined: it answers none; null: one that is gone)}; acts: {reply, edit, remove, jump}.
 export function messageNode(
     { message, isOwn, isJoined, isNamed, isRead, mayDelete, quoted },
     acts,

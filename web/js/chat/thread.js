@@ -13,11 +13,13 @@ const NEAR_PX = 800; // so close to an end it grows
 const END_PX = 60;
 const JOIN_MS = 5 * 60_000; // one's messages within this time stand together
 const HISTORY = 100;
+const AWAITED = { rev: 'awaited', isAwaited: true };
 
 export class Thread {
     #client;
     #acts;
     #id = null;
+    #copy = null; // {conversation, generation} of what is drawn
     #first = 0; // seq; the window is from here
     #last = Infinity; // ... to here; Infinity: and what comes
     #unreadFrom = Infinity; // the first that was not read when the conversation was opened
@@ -26,7 +28,7 @@ export class Thread {
     #hasMore = true;
     #isLoading = false;
     #jumped = null; // seq
-    #found = new Map(); // message id -> message or null; of those that are not kept here
+    #found = new Map(); // message id -> message, null or AWAITED; of those that are not kept here
     #seqs = new Map(); // message id -> seq
     #box = h('div', { class: 'rows' });
     #rows = new Keyed(this.#box);
@@ -97,6 +99,7 @@ export class Thread {
         this.#found.clear();
         this.#seqs.clear();
         this.#rows.update([]);
+        for (const node of [this.#loading, this.#empty, this.#jump]) node.hidden = true;
     }
 
     lastOwn() {
@@ -121,16 +124,33 @@ export class Thread {
 
     // `isChanged`: something of this conversation.
     update(isChanged) {
+        this.#renew();
         if (this.#isNew && this.#isAwaited()) return;
         if (this.#isNew) this.#open();
-        else if (isChanged) this.#draw();
-        this.#markRead();
+        else if (isChanged) {
+            this.#draw();
+            this.#scrolled(); // what could not be loaded is tried again
+        } else this.#markRead();
+    }
+
+    // Where messages were forgotten, the window may lie where there are none.
+    #renew() {
+        const conversation = this.#conversation;
+        const { generation } = conversation;
+        const isSame =
+            this.#copy?.conversation === conversation && this.#copy.generation === generation;
+        this.#copy = { conversation, generation };
+        if (!isSame) this.show(this.#id);
+    }
+
+    get #hasLast() {
+        const { last_seq: last, messages } = this.#conversation;
+        return last === 0 || messages.has(last);
     }
 
     // Are the messages on their way?
     #isAwaited() {
-        const { last_seq: last, messages } = this.#conversation;
-        return last > 0 && !messages.has(last) && this.#client.state !== 'waiting';
+        return !this.#hasLast && !['waiting', 'connecting'].includes(this.#client.state);
     }
 
     #open() {
@@ -154,7 +174,7 @@ export class Thread {
     #draw() {
         const anchor = this.#isStuck ? null : this.#anchor();
         this.#rows.update([...this.#messageItems(), ...this.#pendingItems()]);
-        this.#empty.hidden = this.#box.childElementCount > 0;
+        this.#empty.hidden = this.#box.childElementCount > 0 || this.#conversation.last_seq > 0;
         if (anchor) this.#restore(anchor);
         else this.#stick();
         this.#drawJump();
@@ -226,7 +246,7 @@ export class Thread {
         });
     }
 
-    // The message with this id; null: it is not there (any more), or not known yet.
+    // The message with this id; null: it is not there (any more); AWAITED: not known yet.
     #find(id) {
         const { messages } = this.#conversation;
         const known = messages.get(this.#seqs.get(id));
@@ -237,13 +257,21 @@ export class Thread {
         return this.#found.get(id);
     }
 
+    // What fails is tried again when the rows are drawn again, which is not done for that.
     async #fetch(id) {
         const conversationId = this.#id;
-        this.#found.set(id, null);
-        const message = await this.#client.request('GET', `/api/messages/${id}/`).catch(() => null);
-        if (this.#id !== conversationId || !message) return;
-        this.#found.set(id, message);
-        this.#draw();
+        this.#found.set(id, AWAITED);
+        let message = null;
+        let isFailed = false;
+        try {
+            message = await this.#client.request('GET', `/api/messages/${id}/`);
+        } catch (error) {
+            isFailed = error.retriable;
+        }
+        if (this.#id !== conversationId) return;
+        if (isFailed) this.#found.delete(id);
+        else this.#found.set(id, message);
+        if (!isFailed && !this.#isNew && this.#conversation) this.#draw();
     }
 
     // ---- scrolling ----
@@ -313,9 +341,9 @@ export class Thread {
             if (id !== this.#id) return;
             this.#hasMore = more;
             this.#isLoading = false;
-            this.#growUp();
+            this.#scrolled();
         } catch (error) {
-            if (id === this.#id && error.status !== 0) toast(error.message, { bad: true });
+            if (id === this.#id && this.#conversation && error.status !== 0) toast(error.message, { bad: true });
         } finally {
             if (id === this.#id) {
                 this.#isLoading = false;
@@ -363,7 +391,8 @@ export class Thread {
     // Read is what somebody had before his eyes.
     #markRead() {
         const isSeen = document.visibilityState === 'visible' && document.hasFocus();
-        if (isSeen && !this.#isNew && this.#isAtEnd()) this.#client.markRead(this.#id);
+        if (isSeen && !this.#isNew && this.#hasLast && this.#isAtEnd())
+            this.#client.markRead(this.#id);
     }
 
     // From message to message; Tab goes to what can be done with one.
