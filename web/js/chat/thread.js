@@ -343,7 +343,8 @@ export class Thread {
             this.#isLoading = false;
             this.#scrolled();
         } catch (error) {
-            if (id === this.#id && this.#conversation && error.status !== 0) toast(error.message, { bad: true });
+            const isHere = id === this.#id && this.#conversation;
+            if (isHere && error.status !== 0) toast(error.message, { bad: true });
         } finally {
             if (id === this.#id) {
                 this.#isLoading = false;
