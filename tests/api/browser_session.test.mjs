@@ -290,7 +290,7 @@ describe('a page of what was refused early', () => {
             assert.equal(stale.status, path === LOGIN ? 200 : 403);
             browser.cookies.csrftoken = csrftoken;
         }
-        assert.ok(await server.healthy());
+        await server.assertAlive();
         const form = { username: 'nobody', password: 'x', csrfmiddlewaretoken: 'of.another.app' };
         const lost = new Browser(server);
         lost.cookies.csrftoken = 'of.another.app';

@@ -19,9 +19,11 @@ const JSON_LINE = 'Content-Type: application/json\r\n';
 describe('the protocol', () => {
     const head = (line, more = '') =>
         `${line}\r\nHost: localhost\r\nConnection: close\r\n${more}\r\n`;
-    // 505 is for another version of HTTP.
+    // Up to the end of the connection, for those that ask for it in the last request.
+    const toItsEnd = (bytes) => raw(server, bytes, { idleMs: 60_000 });
+    // Nothing, if the server waits for more. 505 is for another version of HTTP.
     const status = async (bytes) => {
-        const text = await raw(server, bytes);
+        const text = await raw(server, bytes, { firstMs: 1000 });
         assert.match(text, /^(HTTP\/1\.[01] ([1-4]\d\d|505) |$)/, text.slice(0, 300));
         return Number(text.slice(9, 12));
     };
@@ -63,7 +65,7 @@ describe('the protocol', () => {
         }
         const both = 'Content-Length: 3\r\nTransfer-Encoding: chunked\r\n';
         const smuggled = `${head(post11, type + both)}0\r\n\r\n${head('GET /api/nope HTTP/1.1')}`;
-        const text = await raw(server, Buffer.from(smuggled));
+        const text = await toItsEnd(Buffer.from(smuggled));
         assert.ok((text.match(/HTTP\/1\.1 /g) ?? []).length <= 1, text.slice(0, 500));
     });
 
@@ -83,14 +85,13 @@ describe('the protocol', () => {
     test('pipelined requests are answered in order', async () => {
         const one = 'GET /health/ HTTP/1.1\r\nHost: localhost\r\n\r\n';
         const last = head('GET /api/nope/ HTTP/1.1');
-        const text = await raw(server, Buffer.from(one + one + last));
+        const text = await toItsEnd(Buffer.from(one + one + last));
         const codes = [...text.matchAll(/HTTP\/1\.1 (\d+) /g)].map((match) => match[1]);
         assert.deepEqual(codes, ['200', '200', '404']);
     });
 
     test('a HEAD, then a GET on one connection', async () => {
-        const text = await raw(
-            server,
+        const text = await toItsEnd(
             `HEAD /health/ HTTP/1.1\r\nHost: localhost\r\n\r\n${head('GET /health/ HTTP/1.1')}`,
         );
         assert.equal((text.match(/HTTP\/1\.1 200 /g) ?? []).length, 2, text);
@@ -104,7 +105,7 @@ describe('the protocol', () => {
     test('Expect: 100-continue', async () => {
         const body = JSON.stringify({ token: 'x' });
         const more = `${JSON_LINE}Content-Length: ${body.length}\r\nExpect: 100-continue\r\n`;
-        const text = await raw(server, `${head('POST /api/token/verify/ HTTP/1.1', more)}${body}`);
+        const text = await toItsEnd(`${head('POST /api/token/verify/ HTTP/1.1', more)}${body}`);
         assert.match(text, /HTTP\/1\.1 401 /);
     });
 
@@ -132,21 +133,14 @@ describe('the protocol', () => {
             const changes = 1 + random(4);
             for (let c = 0; c < changes; c++) bytes[random(bytes.length)] = random(256);
             const cut = random(10) === 0 ? bytes.subarray(0, random(bytes.length)) : bytes;
-            const text = await raw(server, cut, { idleMs: 50 });
+            const text = await raw(server, cut, { firstMs: 50, idleMs: 50 });
             assert.doesNotMatch(text, /^HTTP\/1\.\d 5/, `${cut}`);
         }
     });
 
     test('connections that end in the middle', async () => {
-        for (let n = 0; n < 20; n++) {
-            await raw(
-                server,
-                'POST /api/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{',
-                {
-                    idleMs: 5,
-                },
-            );
-        }
+        const lines = 'POST /api/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n';
+        for (let n = 0; n < 20; n++) await raw(server, `${lines}\r\n{`, { firstMs: 5 });
         invalid(await api.post('/api/token/verify/', {}), { token: [REQUIRED] });
     });
 });

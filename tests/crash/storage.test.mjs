@@ -79,7 +79,7 @@ test('locked by another process for longer than the timeout: 503, then it goes o
     );
     answers.forEach(refused);
     ok(await talk.user.get(talk.target));
-    assert.ok(await server.healthy());
+    await server.assertAlive();
     await holder.release();
     await say(talk.user, talk.c, 'after');
     await assertStored(talk, ['before', 'after']);
@@ -276,7 +276,7 @@ test(
         assert.ok(texts.length > 2, 'some were stored before it was full');
         const rows = ok(await talk.user.get(talk.target, { page_size: 1 }));
         assert.equal(rows.count, texts.length);
-        assert.ok(await server.healthy());
+        await server.assertAlive();
 
         if (mounted) fs.rmSync(path.join(dir, FILLER));
         else limitFiles(server, 'unlimited');

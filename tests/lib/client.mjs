@@ -131,8 +131,8 @@ export function send(server, method, target, options = {}) {
 }
 
 // Bytes as they are, for what no HTTP library would send. Resolves with all bytes up to the end of
-// the connection, or with what has come when nothing more does for `idleMs`.
-export function raw(server, bytes, { idleMs = 1000 } = {}) {
+// the connection, or with what has come when nothing does for `firstMs`, or no more for `idleMs`.
+export function raw(server, bytes, { firstMs = REQUEST_MS, idleMs = 1000 } = {}) {
     return new Promise((resolve) => {
         const parts = [];
         const socket = net.connect(server.port, '127.0.0.1');
@@ -140,8 +140,11 @@ export function raw(server, bytes, { idleMs = 1000 } = {}) {
             socket.destroy();
             resolve(Buffer.concat(parts).toString('latin1'));
         };
-        socket.setTimeout(idleMs, done);
-        socket.on('data', (part) => parts.push(part));
+        socket.setTimeout(firstMs, done);
+        socket.on('data', (part) => {
+            parts.push(part);
+            socket.setTimeout(idleMs);
+        });
         socket.on('error', done);
         socket.on('close', done);
         socket.on('connect', () => socket.write(bytes));

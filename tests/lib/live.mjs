@@ -635,10 +635,17 @@ async function makeProbe(server) {
     return { c, user, socket: await (await openSocket(user)).synced() };
 }
 
+// One that could not be made is forgotten: the next who asks tries again.
+function startProbe(server) {
+    const making = makeProbe(server);
+    making.catch(() => probes.delete(server));
+    probes.set(server, making);
+}
+
 async function probeOf(server) {
     let making = probes.get(server);
     if (!making || (await making).socket.closed) {
-        if (probes.get(server) === making) probes.set(server, makeProbe(server));
+        if (probes.get(server) === making) startProbe(server);
         making = probes.get(server);
     }
     return making;

@@ -211,6 +211,11 @@ export class Server {
         return false;
     }
 
+    // It has not ended, and it answers, however busy the machine is.
+    async assertAlive() {
+        assert.ok(await this.waitHealthy(), `it is gone, or hangs:\n${this.log.slice(-4000)}`);
+    }
+
     healthy() {
         return new Promise((resolve) => {
             const request = http.get(`${this.url}/health/`, { timeout: 2000, agent: false }, (response) => {

@@ -1,5 +1,4 @@
 // What the tests of a file share: hooks for node:test.
-import assert from 'node:assert/strict';
 import { after, afterEach, before } from 'node:test';
 
 import { anonymous, makeCast } from './client.mjs';
@@ -15,7 +14,5 @@ export function useCast(take) {
         take({ server, api: anonymous(server), cast, owner: cast.owner });
     });
     after(() => server?.stop());
-    afterEach(async () => {
-        assert.ok(await server.healthy(), `the server is gone:\n${server.log.slice(-4000)}`);
-    });
+    afterEach(() => server.assertAlive());
 }

@@ -239,10 +239,10 @@ describe('the answer', { concurrency: 4 }, () => {
             `Authorization: ${c.member.headers.authorization}`,
         ];
         const text = `${request.join('\r\n')}\r\n\r\n`;
-        await Promise.all(Array.from({ length: 20 }, () => raw(server, text, { idleMs: 100 })));
+        await Promise.all(Array.from({ length: 20 }, () => raw(server, text, { firstMs: 100 })));
         await say(c.owner, c, 'nobody waits');
         await settled(server);
         assert.deepEqual(bodies(await page(c.member, cursor, 0)), ['nobody waits']);
-        assert.ok(await server.healthy());
+        await server.assertAlive();
     });
 });

@@ -459,7 +459,7 @@ describe('ends without a word', { concurrency: 4 }, () => {
         await socket.get('ack');
         socket.socket.resetAndDestroy();
         await offline(who);
-        assert.ok(await server.healthy());
+        await server.assertAlive();
     });
 });
 
