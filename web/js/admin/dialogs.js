@@ -16,6 +16,7 @@ export async function openForm({ title, text, fields, yes, danger, act, ready = 
     const said = text && h('p', { class: 'asked', dir: 'auto' }, text);
     const valuesOf = () => Object.fromEntries(new FormData(open.dialog.querySelector('form')));
     let running = null; // resolves with whether it was done
+    let isBusy = false;
     const run = async () => {
         try {
             await act(valuesOf());
@@ -29,9 +30,11 @@ export async function openForm({ title, text, fields, yes, danger, act, ready = 
     };
     const submit = async () => {
         if (send.disabled) return;
-        send.disabled = true;
+        isBusy = true;
+        check();
         running = run();
         await running;
+        isBusy = false;
         check();
     };
     const open = openDialog({
@@ -40,7 +43,7 @@ export async function openForm({ title, text, fields, yes, danger, act, ready = 
         footer: [cancel, send],
         onsubmit: submit,
     });
-    const check = () => (send.disabled = ready !== null && !ready(valuesOf()));
+    const check = () => (send.disabled = isBusy || (ready !== null && !ready(valuesOf())));
     cancel.addEventListener('click', () => open.close());
     open.dialog.addEventListener('input', check);
     check();

@@ -27,6 +27,7 @@ export class Thread {
     #isStuck = true; // at the end, where it stays
     #hasMore = true;
     #isLoading = false;
+    #isRefused = false; // the last load was; it has been said
     #jumped = null; // seq
     #found = new Map(); // message id -> message, null or AWAITED; of those that are not kept here
     #seqs = new Map(); // message id -> seq
@@ -94,6 +95,7 @@ export class Thread {
         this.#id = id;
         this.#isNew = true;
         this.#isLoading = false;
+        this.#isRefused = false;
         this.#hasMore = true;
         this.#jumped = null;
         this.#found.clear();
@@ -341,10 +343,12 @@ export class Thread {
             if (id !== this.#id) return;
             this.#hasMore = more;
             this.#isLoading = false;
+            this.#isRefused = false;
             this.#scrolled();
         } catch (error) {
-            const isHere = id === this.#id && this.#conversation;
-            if (isHere && error.status !== 0) toast(error.message, { bad: true });
+            if (id !== this.#id || !this.#conversation || error.status === 0) return;
+            if (!this.#isRefused) toast(error.message, { bad: true });
+            this.#isRefused = true;
         } finally {
             if (id === this.#id) {
                 this.#isLoading = false;
