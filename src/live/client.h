@@ -91,6 +91,8 @@ struct live_client {
     uint32_t queue_max; /* bytes */
     uint32_t conversation_count;
     uint32_t subscription_count;
+    uint32_t lacks; /* polls: what waited as they joined from the ring was left out, until
+                       loop->releases is this. 0: nothing was */
     uint32_t refs;
     uint16_t said;  /* what it said that is not answered yet */
     uint8_t state;  /* enum client_state */
@@ -159,6 +161,8 @@ void join_pull(struct live_client *client);
 void join_page(struct live_client *client, struct live_page *page, bool from_ring);
 /* A live client missed something of the batch that is being passed on: it pulls from before it. */
 void join_again(struct live_client *client);
+/* It reads a page from there, whatever it was told since. */
+void join_from(struct live_client *client, const struct cursor *from);
 /* Its session was not among those that lived when a batch was made: it gets nothing until a page has
  * looked at it again, since it may have begun later. */
 void join_suspect(struct live_client *client);

@@ -182,6 +182,7 @@ void fanout_batch(struct loop *loop, const struct live_batch *batch)
     pass_on(&(struct fanout){loop, batch, true});
     loop->position = batch->to;
     loop->told = position_max(loop->told, &batch->told);
+    loop->releases += position_eq(&batch->told, &batch->to);
     mark_fed(loop, true);
 }
 

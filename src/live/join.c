@@ -209,7 +209,12 @@ static enum replay replay_batch(struct live_client *client, struct members *memb
     }
     for (size_t i = 0; i < batch->count && result == REPLAY_WHOLE; i++) {
         const struct live_event *event = &batch->events[i];
-        if (!event->droppable && is_news(client, members, event)) {
+        if (event->droppable || !is_news(client, members, event)) {
+            continue;
+        }
+        if (event->waits && !client->transport->talks) {
+            client->lacks = client->loop->releases + 1;
+        } else {
             client_push(client, live_frame_ref(event->frame));
         }
     }
@@ -290,6 +295,9 @@ static void join(struct live_client *client, struct live_page *page, bool from_r
     }
     enum replay result =
         from_ring && ring_lags(client, page) ? REPLAY_LACKS : replay(client, &members);
+    if (!from_ring) {
+        client->lacks = 0; /* what was told before the page was read is in it */
+    }
     /* Also if it has to pull again: from now on events of its conversations get frames. */
     listen_set(client, members.ids, members.count);
     if (result == REPLAY_LACKS || !send_missed(client)) {
@@ -382,8 +390,13 @@ void join_suspect(struct live_client *client)
 void join_again(struct live_client *client)
 {
     const struct cursor from = client_cursor(client);
-    client->at = from.at;
-    join_begin(client, &from);
+    join_from(client, &from);
+}
+
+void join_from(struct live_client *client, const struct cursor *from)
+{
+    client->at = from->at;
+    join_begin(client, from);
     client->catchup->no_ring = true;
     client_touch(client);
 }

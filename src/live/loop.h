@@ -72,6 +72,7 @@ struct loop {
     struct uuid incarnation;  /* of the newest batch */
     struct position position; /* its end */
     struct position told;     /* what clients that got all batches may be told */
+    uint32_t releases;        /* batches behind which nothing waited */
     struct ws_reader_cache readers;
     char *input; /* READ_SIZE bytes, for one read at a time */
     struct buf output;

@@ -47,6 +47,15 @@ static void poll_start(struct live_client *client)
     poll->deadline_ms = loop_now_ms(client->loop) + poll->wait_ms;
 }
 
+/* Read positions still wait that another node may have told it: its answer has to have them. They are not
+ * an answer by themselves, or it would poll as fast as others read. */
+static bool lacks_reads(const struct poll *poll)
+{
+    const struct live_client *client = &poll->client;
+    return !poll->gets_page && client->state == CLIENT_LIVE &&
+           client->lacks == client->loop->releases + 1;
+}
+
 /* There may be frames although the cursor has not moved: read positions that wait to be sent together
  * hold it back, or a part of a batch is lacking. With it the next poll would get the same at once, and
  * so on. A page has everything, and a cursor behind it. */
@@ -66,7 +75,7 @@ static void get_page(struct poll *poll)
         live_frame_unref(client_take(client));
     }
     if (client->state == CLIENT_LIVE) {
-        join_again(client);
+        join_from(client, &poll->asked);
     }
 }
 
@@ -75,9 +84,13 @@ static void poll_flush(struct live_client *client)
 {
     struct poll *poll = (struct poll *)client;
     bool is_over = loop_now_ms(client->loop) >= poll->deadline_ms;
-    if (client->queue.count > 0 && is_stuck(poll)) {
+    bool has_frames = client->queue.count > 0;
+    if (!has_frames && !(is_over && client->state == CLIENT_LIVE)) {
+        return;
+    }
+    if (lacks_reads(poll) || (has_frames && is_stuck(poll))) {
         get_page(poll);
-    } else if (client->queue.count > 0 || (is_over && client->state == CLIENT_LIVE)) {
+    } else {
         answer(poll, (struct live_page){0});
     }
 }

@@ -43,6 +43,7 @@ struct tailer {
     bool stopping;
 
     struct uuid incarnation;
+    struct uuid published; /* the incarnation of the last batch */
     struct position at;
     bool restarts; /* the next batch does: the database went back */
     struct waiting_read *reads;
@@ -334,6 +335,11 @@ static enum err tell_read(struct step *step, const struct change *change)
     return ERR_OK;
 }
 
+static void put_off_reads(struct tailer *tailer)
+{
+    tailer->reads_due_us = clock_steady_us() + READS_MS * INT64_C(1000);
+}
+
 static bool reads_are_due(const struct tailer *tailer)
 {
     return tailer->read_count > 0 && clock_steady_us() >= tailer->reads_due_us;
@@ -372,7 +378,7 @@ static void release_reads(struct step *step)
         }
     }
     tailer->read_count = 0;
-    tailer->reads_due_us = clock_steady_us() + READS_MS * INT64_C(1000);
+    put_off_reads(tailer);
 }
 
 /* What has come in this step goes on waiting. */
@@ -417,7 +423,7 @@ static enum err tell(struct step *step, const struct change *change)
 static void publish(struct step *step, const struct position *from)
 {
     struct live_batch *batch = live_batch_new(step->event_count);
-    batch->incarnation = step->tailer->incarnation;
+    batch->incarnation = step->tailer->published = step->tailer->incarnation;
     batch->restarts = step->tailer->restarts;
     step->tailer->restarts = false;
     batch->from = *from;
@@ -542,12 +548,12 @@ static void step(struct tailer *tailer)
     struct step step = {.tailer = tailer, .arena = &arena};
     struct position before = tailer->at;
     struct position to = before;
-    struct uuid life = tailer->incarnation;
     size_t count = 0;
     step.waited = tailer->read_count;
     step.is_answered = atomic_load(&tailer->asked) == ASKED_AND_ANSWERED;
     enum err e = exec_read_begin(tailer->exec, &step.db);
     if (e != ERR_OK) {
+        put_off_reads(tailer);
         return;
     }
     db_set_deadline(step.db, 0); /* the next step would have the same to do, and more */
@@ -566,9 +572,10 @@ static void step(struct tailer *tailer)
     if (e != ERR_OK) {
         log_warning("the tailer could not read the log, it will try again code=%s", err_code(e));
         tailer->read_count = step.waited;
+        put_off_reads(tailer);
         drop_events(&step);
     } else if (step.event_count > 0 || tailer->restarts || !position_eq(&before, &tailer->at) ||
-               !uuid_eq(life, tailer->incarnation)) {
+               !uuid_eq(tailer->published, tailer->incarnation)) {
         publish(&step, &before);
     }
     atomic_fetch_add(&tailer->changes, (int64_t)count);
@@ -629,7 +636,7 @@ struct tailer *tailer_start(struct exec *exec, struct hub *hub, struct mark *mar
     tailer->exec = exec;
     tailer->hub = hub;
     tailer->mark = mark;
-    tailer->incarnation = incarnation;
+    tailer->incarnation = tailer->published = incarnation;
     tailer->at = *at;
     pthread_mutex_init(&tailer->lock, NULL);
     pthread_condattr_init(&steady);

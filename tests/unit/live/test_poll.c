@@ -224,6 +224,52 @@ static void test_batch_that_tells_nothing(void **state)
     gets_page_from(10);
 }
 
+/* Joins from the ring at 10, where a read position of 12 waits. */
+static void poll_where_a_read_waits(int64_t wait_s)
+{
+    live_test_start(&t, 10);
+    poll_at(10, wait_s);
+    struct live_pull *pull = live_test_pull(&t);
+    struct live_batch *batch = live_test_batch(10, 12, 1);
+    batch->events[0] = live_test_message(1, "\"read\"");
+    batch->events[0].waits = true;
+    batch->told.at[0] = 11;
+    live_test_send(&t, batch);
+    assert_true(pull->from_ring);
+    live_test_joinable(pull, 10, 1);
+    hub_pulled(pull);
+}
+
+static void test_read_that_waits(void **state)
+{
+    (void)state;
+    poll_where_a_read_waits(60);
+    live_test_publish(&t, 12, 12, 1, "\"told\"");
+    const struct live_page *page = wait_answer();
+    assert_int_equal(page->count, 1);
+    has_frame(page, 0, "\"told\"");
+    goes_on_at(page, 12, false);
+}
+
+/* With a message alone he would take what another node told him for lost. */
+static void test_message_while_a_read_waits(void **state)
+{
+    (void)state;
+    poll_where_a_read_waits(60);
+    struct live_batch *batch = live_test_batch(12, 13, 1);
+    batch->events[0] = live_test_message(1, "13");
+    batch->told.at[0] = 11;
+    live_test_send(&t, batch);
+    gets_page_from(10);
+}
+
+static void test_time_is_over_while_a_read_waits(void **state)
+{
+    (void)state;
+    poll_where_a_read_waits(0);
+    gets_page_from(10);
+}
+
 static void test_nothing_and_no_waiting(void **state)
 {
     (void)state;
@@ -408,6 +454,9 @@ int main(void)
         TEST(test_batch_that_tells_nothing),
         TEST(test_live_batch_with_a_gap),
         TEST(test_gap_behind_a_batch_that_tells_nothing),
+        TEST(test_read_that_waits),
+        TEST(test_message_while_a_read_waits),
+        TEST(test_time_is_over_while_a_read_waits),
         TEST(test_nothing_and_no_waiting),
         TEST(test_goes_on_by_itself),
         TEST(test_waits_for_a_batch),
