@@ -456,6 +456,26 @@ test('history comes by scrolling up, and what one reads stays where it is', asyn
     await until(page, () => !document.title.startsWith('('));
 });
 
+test('behind the panel nothing is read, and no history is loaded', async (t) => {
+    const { ann, bob, talk } = await makeTalk();
+    for (let n = 0; n < 130; n++) await say(bob, talk, `line ${n}.`);
+    const asked = [];
+    const prepare = (page) =>
+        page.on('request', (request) => request.url().includes('before_seq') && asked.push(1));
+    const page = await openTalk(t, ann, talk, { size: 'phone', prepare });
+    await bubble(page, 'line 129.').waitFor();
+    await until(page, () => !document.title.startsWith('('));
+    const before = asked.length;
+    await button(page, 'People and settings').tap();
+    await page.getByRole('heading', { name: 'People (2)' }).waitFor();
+    for (const text of ['one more', 'and another']) await say(bob, talk, text);
+    await until(page, () => document.title.startsWith('(2)'));
+    assert.equal(asked.length, before);
+    await button(page, 'Close').tap();
+    await bubble(page, 'and another').waitFor();
+    await until(page, () => !document.title.startsWith('('));
+});
+
 test('history comes also where all came again', async (t) => {
     const { ann, bob, talk } = await makeTalk();
     for (let n = 1; n <= 30; n++) await say(bob, talk, `line ${n}.`);

@@ -199,9 +199,10 @@ export class Composer {
             toast(isOld ? 'Somebody has changed this message meanwhile.' : error.message, {
                 bad: true,
             });
-            if (this.#id !== id || this.#text.value || this.#edited) return;
+            if (this.#id !== id || this.#text.value || this.#edited || this.#reply) return;
             const { messages } = this.#client.conversations.get(id) ?? {};
-            this.edit(messages?.get(message.seq) ?? message);
+            const present = messages?.get(message.seq) ?? message;
+            if (!present.deleted) this.edit(present);
             this.#set(text);
         }
     }

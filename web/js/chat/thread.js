@@ -28,6 +28,7 @@ export class Thread {
     #hasMore = true;
     #isLoading = false;
     #isRefused = false; // the last load was; it has been said
+    #isStale = false; // something was to be drawn while the panel was before it
     #jumped = null; // seq
     #found = new Map(); // message id -> message, null or AWAITED; of those that are not kept here
     #seqs = new Map(); // message id -> seq
@@ -78,7 +79,7 @@ export class Thread {
         this.element = h('div', { class: 'thread' }, this.#scroller, this.#jump);
         this.#scroller.addEventListener('scroll', () => this.#scrolled(), { passive: true });
         this.#scroller.addEventListener('keydown', (event) => this.#key(event));
-        this.#observer = new ResizeObserver(() => this.#isStuck && this.#stick());
+        this.#observer = new ResizeObserver(() => this.#resized());
         this.#observer.observe(this.#scroller);
         this.#observer.observe(this.#box);
     }
@@ -96,6 +97,7 @@ export class Thread {
         this.#isNew = true;
         this.#isLoading = false;
         this.#isRefused = false;
+        this.#isStale = false;
         this.#hasMore = true;
         this.#jumped = null;
         this.#found.clear();
@@ -173,7 +175,10 @@ export class Thread {
 
     // ---- rows ----
 
+    // Without a layout there is no place to keep: it is drawn when it is seen again.
     #draw() {
+        this.#isStale = this.#isCovered;
+        if (this.#isStale) return;
         const anchor = this.#isStuck ? null : this.#anchor();
         this.#rows.update([...this.#messageItems(), ...this.#pendingItems()]);
         this.#empty.hidden = this.#box.childElementCount > 0 || this.#conversation.last_seq > 0;
@@ -278,7 +283,20 @@ export class Thread {
 
     // ---- scrolling ----
 
+    get #isCovered() {
+        return this.#scroller.clientHeight === 0;
+    }
+
+    #resized() {
+        if (this.#isCovered) return;
+        if (this.#isStale && this.#conversation) {
+            this.#draw();
+            this.#scrolled();
+        } else if (this.#isStuck) this.#stick();
+    }
+
     #isAtEnd() {
+        if (this.#isCovered) return false;
         const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
         return this.#last === Infinity && scrollHeight - scrollTop - clientHeight < END_PX;
     }
@@ -303,7 +321,7 @@ export class Thread {
     }
 
     #scrolled() {
-        if (this.#isNew || !this.#conversation) return;
+        if (this.#isNew || !this.#conversation || this.#isCovered) return;
         this.#isStuck = this.#isAtEnd();
         const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
         if (scrollTop < NEAR_PX) this.#growUp();
