@@ -4,8 +4,6 @@ import { judge } from './judge.mjs';
 import { KINDS, Verdict } from './verdict.mjs';
 import { World } from './world.mjs';
 
-const CUT_SHARE = 0.2; // of all connections, at least
-
 class Run {
     constructor(settings, print) {
         Object.assign(this, { settings, print });
@@ -71,8 +69,8 @@ class Run {
     // As much as the form asks for.
     get isEnough() {
         const { tally, ledger } = this.world;
-        const { kills, sends } = this.settings;
-        return tally.strikes >= kills && ledger.sends.size >= sends && tally.cutShare >= CUT_SHARE;
+        const { kills, sends, cutShare } = this.settings;
+        return tally.strikes >= kills && ledger.sends.size >= sends && tally.cutShare >= cutShare;
     }
 
     get isGood() {

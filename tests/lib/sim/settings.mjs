@@ -19,6 +19,7 @@ const SHORT = {
     sends: 600,
     phases: 4,
     restoreEach: 2, // phases; the others have none
+    cutShare: 0.05, // of all connections, at least: lives are short, and end many before their time
     outbox: 10, // messages that somebody lets web/confab.js keep before he writes no more
     users: 14,
     devices: 15, // of each kind (world.mjs) three and more
@@ -33,6 +34,7 @@ const LONG = {
     sends: 105_000,
     phases: 21,
     restoreEach: 3,
+    cutShare: 0.2,
     outbox: Infinity,
     users: 24,
     devices: 52,
