@@ -18,7 +18,7 @@ import {
     typeWord,
     untilRows,
 } from '../lib/admin_site.mjs';
-import { refused, useBrowser } from '../lib/browser.mjs';
+import { hold, refused, useBrowser } from '../lib/browser.mjs';
 import {
     PASSWORD,
     login,
@@ -191,7 +191,7 @@ describe('many users at once', () => {
         const user = await register(server, { username: unique('slow') });
         const page = await open(t, `#/users?username=${user.username}`);
         await select(page, user.username);
-        const held = new Promise((resolve) => page.route('**/users/bulk/', resolve));
+        const held = hold(page, '**/users/bulk/');
         await button(page, 'Deactivate').click();
         await dialog(page).locator('footer button[type=submit]').click();
         const route = await held;

@@ -7,6 +7,7 @@ import {
     WAIT_MS,
     assertAccessible,
     assertNoSideways,
+    hold,
     openIn,
     openPage,
     refused,
@@ -82,12 +83,6 @@ async function startAgain(own, ...pages) {
 
 // Chromium's words, and the server's while it stops: that is before the pages are closed.
 const AWAY = [CUT, refused(503)];
-
-// The page's next request to this address, which waits for what the test does with it.
-const hold = (page, address) =>
-    new Promise((resolve, reject) => {
-        page.route(address, resolve, { times: 1 }).catch(reject);
-    });
 
 // Asked again in the page until it is true.
 const until = (page, ask, argument) => page.waitForFunction(ask, argument, { timeout: WAIT_MS });

@@ -25,27 +25,22 @@ export const untilRows = (page, count) =>
 
 // What act() does changes the address. The site has heard of it when this is back.
 export async function heard(page, act) {
-    const change = page.evaluate(
-        () =>
-            new Promise((done) => {
-                window.addEventListener('hashchange', () => done(), { once: true });
-            }),
-    );
+    const waiting = await page.evaluateHandle(() => ({
+        change: new Promise((done) => {
+            window.addEventListener('hashchange', () => done(), { once: true });
+        }),
+    }));
     await act();
-    await change;
+    await waiting.evaluate(({ change }) => change);
 }
 
-// Another page by its address, as a link would. The site has heard of it when this is back.
+// Another page by its address, as a link would.
 export async function go(page, hash) {
-    await page.evaluate(
-        (to) =>
-            new Promise((heard) => {
-                if (location.hash === to) return heard();
-                window.addEventListener('hashchange', heard, { once: true });
-                location.hash = to;
-            }),
-        hash,
-    );
+    if ((await page.evaluate(() => location.hash)) === hash) return;
+    const assign = (to) => {
+        location.hash = to;
+    };
+    await heard(page, () => page.evaluate(assign, hash));
 }
 
 export async function select(page, ...names) {

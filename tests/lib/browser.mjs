@@ -110,6 +110,12 @@ export async function openIn(t, context, path, { allow = [], prepare = () => {} 
     return page;
 }
 
+// The page's next request to this address, which waits for what the test does with it.
+export const hold = (page, address) =>
+    new Promise((resolve, reject) => {
+        page.route(address, resolve, { times: 1 }).catch(reject);
+    });
+
 export function assertQuiet(page) {
     const isExpected = (text) => page.allow.some((pattern) => pattern.test(text));
     assert.deepEqual(
