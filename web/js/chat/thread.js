@@ -29,7 +29,6 @@ export class Thread {
     #isLoading = false;
     #isRefused = false; // the last load was; it has been said
     #isStale = false; // something was to be drawn while the panel was before it
-    #jumped = null; // seq
     #found = new Map(); // message id -> message, null or AWAITED; of those that are not kept here
     #seqs = new Map(); // message id -> seq
     #box = h('div', { class: 'rows' });
@@ -99,7 +98,6 @@ export class Thread {
         this.#isRefused = false;
         this.#isStale = false;
         this.#hasMore = true;
-        this.#jumped = null;
         this.#found.clear();
         this.#seqs.clear();
         this.#rows.update([]);
