@@ -54,10 +54,10 @@ static void deliver_user(const struct fanout *f, struct live_client *client,
 
 static void to_conversation(const struct fanout *f, const struct live_event *event)
 {
-    struct link *link = NULL;
-    if (!event->waits) {
-        link = index_first(&f->loop->conversations, event->conversation_id);
+    if (event->waits) {
+        return;
     }
+    struct link *link = index_first(&f->loop->conversations, event->conversation_id);
     for (; link != NULL; link = link->next) {
         if (!uuid_eq(link->client->who.user_id, event->not_to)) {
             deliver(f, link->client, event);

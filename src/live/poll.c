@@ -52,8 +52,7 @@ static void poll_start(struct live_client *client)
 static bool lacks_reads(const struct poll *poll)
 {
     const struct live_client *client = &poll->client;
-    return !poll->gets_page && client->state == CLIENT_LIVE &&
-           client->lacks == client->loop->releases + 1;
+    return client->state == CLIENT_LIVE && client->lacks == client->loop->releases + 1;
 }
 
 /* There may be frames although the cursor has not moved: read positions that wait to be sent together
@@ -62,7 +61,7 @@ static bool lacks_reads(const struct poll *poll)
 static bool is_stuck(const struct poll *poll)
 {
     struct cursor cursor = client_cursor(&poll->client);
-    return !poll->gets_page && !cursor.paging && !poll->asked.paging &&
+    return !cursor.paging && !poll->asked.paging &&
            uuid_eq(cursor.incarnation, poll->asked.incarnation) &&
            position_eq(&cursor.at, &poll->asked.at);
 }
@@ -88,7 +87,7 @@ static void poll_flush(struct live_client *client)
     if (!has_frames && !(is_over && client->state == CLIENT_LIVE)) {
         return;
     }
-    if (lacks_reads(poll) || (has_frames && is_stuck(poll))) {
+    if (!poll->gets_page && (lacks_reads(poll) || (has_frames && is_stuck(poll)))) {
         get_page(poll);
     } else {
         answer(poll, (struct live_page){0});
