@@ -85,7 +85,7 @@ describe('restored from an older backup', () => {
             cluster.start();
             await untilReady();
             await say(owner, talk, 'lost');
-            const socket = await openSocket(member);
+            const socket = await (await openSocket(member)).synced();
             const beyond = await cursorOf(member);
             assert.notEqual(beyond, old);
             if (!isUp) await server.halt();
