@@ -79,6 +79,7 @@ void db_close(struct db *db)
     if (db != NULL) {
         db->driver->close(db);
         arena_fini(&db->arena);
+        free(db->notes.first);
         free(db);
     }
 }
@@ -118,11 +119,18 @@ enum err db_begin_write(struct db *db)
     db->is_writing = e == ERR_OK;
     db->stamps = (struct position){{0}};
     db->wanted = 0;
+    db->notes.size = 0;
+    db->finish = NULL;
     return e;
 }
 
 enum err db_commit(struct db *db)
 {
+    enum err e = db->is_writing && db->finish != NULL ? db->finish(db) : ERR_OK;
+    if (e != ERR_OK) {
+        db_rollback(db);
+        return e;
+    }
     db->is_writing = false;
     return db->driver->commit(db);
 }
@@ -165,6 +173,16 @@ unsigned db_held(struct db *db)
 unsigned *db_wanted(struct db *db)
 {
     return &db->wanted;
+}
+
+struct db_notes *db_notes(struct db *db)
+{
+    return &db->notes;
+}
+
+void db_before_commit(struct db *db, enum err (*finish)(struct db *db))
+{
+    db->finish = finish;
 }
 
 int64_t db_changes(struct db *db)
@@ -213,11 +231,6 @@ void db_foresee(struct db *db, int query, const struct db_val *args, size_t coun
     }
 }
 
-void db_set_asker(struct db *db, int asker)
-{
-    db->asker = asker;
-}
-
 bool db_next(struct db_rows *rows)
 {
     return rows->failure == ERR_OK && rows->db->driver->next(rows);
@@ -264,7 +277,7 @@ enum err db_exec(struct db *db, int query, const struct db_val *args, size_t cou
 {
     struct db_rows rows;
     if (changed == NULL && db->driver->exec != NULL) {
-        return db->driver->exec(db, query, args, count);
+        return db->driver->exec(db, query, args, count, false);
     }
     enum err e = db_query(db, query, args, count, &rows);
     while (e == ERR_OK && db_next(&rows)) {
@@ -274,6 +287,12 @@ enum err db_exec(struct db *db, int query, const struct db_val *args, size_t cou
         *changed = e == ERR_OK ? db->driver->changed(db) : 0;
     }
     return e;
+}
+
+enum err db_exec_noted(struct db *db, int query, const struct db_val *args, size_t count)
+{
+    return db->driver->exec != NULL ? db->driver->exec(db, query, args, count, true)
+                                    : db_exec(db, query, args, count, NULL);
 }
 
 enum err db_get_int(struct db *db, int query, const struct db_val *args, size_t count, int64_t *out,

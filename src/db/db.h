@@ -108,6 +108,15 @@ int *db_shards(struct db *db);
  * failed with ERR_DB_ORDER. */
 unsigned db_held(struct db *db);
 unsigned *db_wanted(struct db *db);
+/* Notes of store/message.c on the transaction under way: none when it begins. */
+struct db_notes {
+    void *first; /* malloc'ed */
+    size_t size; /* of all of them, in bytes */
+    size_t room;
+};
+struct db_notes *db_notes(struct db *db);
+/* db_commit() calls it before the transaction under way ends; NULL again when one begins. */
+void db_before_commit(struct db *db, enum err (*finish)(struct db *db));
 /* Does it answer in this process, so that a read costs no waiting? */
 bool db_is_embedded(const struct db *db);
 /* Statements that run past this clock_steady_us() end with ERR_BUSY; 0: no limit. */
@@ -142,18 +151,18 @@ struct uuid db_uuid(struct db_rows *rows, int column); /* NULL: zero */
  * db_commit(), and db_changes() counts it as one row. */
 enum err db_exec(struct db *db, int query, const struct db_val *args, size_t count,
                  int64_t *changed) CHECKED;
+/* The same with NULL, of what the caller takes note: what was foreseen stays good, and where it is told to
+ * him he adds what he has written since. */
+enum err db_exec_noted(struct db *db, int query, const struct db_val *args, size_t count) CHECKED;
 /* The first column of the first row. No row: *found = false, *out = 0. found may be NULL. */
 enum err db_get_int(struct db *db, int query, const struct db_val *args, size_t count, int64_t *out,
                     bool *found) CHECKED;
 
 /* In a transaction: db_query() will soon be asked this, with the same arguments, none of them a text.
  * A database server is asked at once, along with whatever is waited for first, so that several questions
- * cost one wait. It changes nothing else: what is written in between makes it void, and a failure is told
- * to whoever asks next. */
+ * cost one wait; and once, however many foresee the same and ask it. It changes nothing else: what is written
+ * in between makes it void, and a failure is told to whoever asks next. */
 void db_foresee(struct db *db, int query, const struct db_val *args, size_t count);
-/* Of several who share the transaction, who foresees and asks from here on: what is foreseen for one is not
- * there for another. 0, until this is called. */
-void db_set_asker(struct db *db, int asker);
 
 /* Many rows into one table, by the engine's fastest way; in a transaction that writes, and with no other
  * statement on the connection until the end:

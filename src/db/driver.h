@@ -19,8 +19,9 @@ struct db_driver {
     enum err (*query)(struct db *db, int query, const struct db_val *args, size_t count,
                       struct db_rows *rows);
     /* Of a statement whose outcome nobody waits for: a later call may tell that it failed, at the
-     * latest that of commit. NULL: as query. */
-    enum err (*exec)(struct db *db, int query, const struct db_val *args, size_t count);
+     * latest that of commit. `is_noted`: db_exec_noted(). NULL: as query. */
+    enum err (*exec)(struct db *db, int query, const struct db_val *args, size_t count,
+                     bool is_noted);
     void (*foresee)(struct db *db, int query, const struct db_val *args,
                     size_t count); /* or NULL */
     bool (*next)(struct db_rows *rows);
@@ -51,10 +52,11 @@ struct db {
     int64_t deadline_us; /* steady clock; 0: none */
     int64_t connections; /* made so far: the driver counts them */
     bool is_writing;
-    int asker;
     struct position stamps;
     unsigned wanted;
     int shards;
+    struct db_notes notes;
+    enum err (*finish)(struct db *db); /* before a commit, or NULL */
     void *handle;       /* the library's connection */
     void *prepared;     /* the driver's statements, by query */
     struct arena arena; /* for the expanded texts */

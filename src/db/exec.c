@@ -10,7 +10,13 @@
 #include "base/priority.h"
 #include "db/replica.h"
 
-enum { POOL_THREADS_MAX = 16, BATCH_RUNS_MAX = 3, SHARED_MAX = 8, GATHERED_MAX = 4 };
+enum {
+    POOL_THREADS_MAX = 16,
+    BATCH_RUNS_MAX = 3,
+    SHARED_MAX = 8,
+    GATHERED_MAX = 4,
+    FORESEEN_AT_ONCE = 32, /* works of a batch */
+};
 
 /* Works in the order in which they came. A pool does not take them in that order but by
  * `work->order`, see pool_put(). */
@@ -37,7 +43,7 @@ struct pool {
 
 struct writer {
     struct exec *exec;
-    int shard; /* EXEC_ANY_SHARD: the one for what belongs to several */
+    bool is_apart; /* the one for what belongs to several shards, or to nobody knows which */
     struct queue works;
     struct db *db;      /* the thread's */
     int64_t connection; /* its number when options.connected was called last */
@@ -48,8 +54,9 @@ struct writer {
 struct exec {
     struct exec_options options;
     struct pool pools[EXEC_POOL_COUNT];
-    struct writer writers[SHARDS_MAX + 1];
+    struct writer writers[SHARDS_MAX + 1]; /* shards take turns; behind them the one apart */
     int shards;
+    int shared_count; /* of the writers, those that have shards */
     int writer_count;
     pthread_key_t reader_key; /* each thread's read connection; closed when the thread ends */
     atomic_int_fast64_t batches;
@@ -279,6 +286,22 @@ static struct work *pool_take(struct queue *q, bool waits, bool *is_sharing)
 
 /* ------- writers ------- */
 
+static bool is_known(const struct exec *exec, int shard)
+{
+    return shard >= 0 && shard < exec->shards;
+}
+
+/* What the first `most` of them will ask. */
+static void foresee_all(struct work *list, int most, struct db *db)
+{
+    int n = 0;
+    for (struct work *w = list; w != NULL && n < most; w = w->next, n++) {
+        if (w->foresee != NULL) {
+            w->foresee(w, db);
+        }
+    }
+}
+
 /* Rows that were changed, but for the counters of the shards that are held. */
 static int64_t written(struct db *db)
 {
@@ -337,17 +360,32 @@ static struct work *find_culprit(struct db *db, struct work *list, const struct 
     return found;
 }
 
-/* The writer's shard and those that the works are known to want. */
-static enum err hold(struct writer *writer, const struct work *list)
+/* The shards that the works belong to, and those that they are known to want besides. */
+static unsigned shards_of(const struct exec *exec, const struct work *list)
 {
-    const struct exec_options *options = &writer->exec->options;
-    unsigned shards = writer->shard == EXEC_ANY_SHARD ? 0 : 1U << writer->shard;
-    enum err e = ERR_OK;
+    unsigned shards = 0;
     for (const struct work *w = list; w != NULL; w = w->next) {
-        shards |= w->shards;
+        shards |= w->shards | (is_known(exec, w->shard) ? 1U << w->shard : 0);
     }
+    return shards;
+}
+
+/* A batch begins with one round trip: its shards, and what its first works will ask. */
+static void foresee_beginning(struct writer *writer, unsigned shards, struct work *list)
+{
+    for (int i = 0; shards >> i != 0; i++) {
+        if ((shards >> i & 1) != 0 && writer->exec->options.foresee_hold != NULL) {
+            writer->exec->options.foresee_hold(writer->db, i);
+        }
+    }
+    foresee_all(list, FORESEEN_AT_ONCE, writer->db);
+}
+
+static enum err hold(struct writer *writer, unsigned shards)
+{
+    enum err e = ERR_OK;
     for (int i = 0; shards >> i != 0 && e == ERR_OK; i++) {
-        e = (shards >> i & 1) != 0 ? options->hold(writer->db, i) : ERR_OK;
+        e = (shards >> i & 1) != 0 ? writer->exec->options.hold(writer->db, i) : ERR_OK;
     }
     return e;
 }
@@ -360,11 +398,17 @@ static enum err run_batch(struct writer *writer, struct work *list, struct work 
     struct db *db = writer->db;
     struct work *last = NULL;
     *culprit = NULL;
+    int ran = 0;
     enum err e = begin(writer);
     if (e == ERR_OK) {
-        e = hold(writer, list);
+        unsigned shards = shards_of(writer->exec, list);
+        foresee_beginning(writer, shards, list);
+        e = hold(writer, shards);
     }
     for (struct work *w = list; w != NULL && e == ERR_OK && *culprit == NULL; w = w->next) {
+        if (ran++ % FORESEEN_AT_ONCE == 0 && w != list) {
+            foresee_all(w, FORESEEN_AT_ONCE, db);
+        }
         last = w;
         if (!run_one(writer, w)) {
             struct work *found = find_culprit(db, list, w);
@@ -546,9 +590,7 @@ static void *writer_main(void *arg)
 {
     struct writer *writer = arg;
     struct exec *exec = writer->exec;
-    bool is_apart =
-        writer->shard == EXEC_ANY_SHARD; /* who holds several shards holds them shortly */
-    int64_t most = is_apart ? 1 : exec->options.write_batch_max;
+    int64_t most = writer->is_apart ? 1 : exec->options.write_batch_max;
     struct work *list;
     while ((list = queue_take(&writer->works, most)) != NULL) {
         int64_t length = 0;
@@ -632,31 +674,20 @@ static struct work *next_work(struct pool *pool, struct db **last, bool *is_shar
     return work;
 }
 
-static void foresee_all(struct work *list, struct db *db)
-{
-    int asker = 0;
-    for (struct work *w = list; w != NULL && w->foresee != NULL; w = w->next) {
-        db_set_asker(db, asker++);
-        w->foresee(w, db);
-    }
-}
-
 /* One by one in the snapshot that they share. Where it breaks the next one gets another. */
 static void run_shared(struct pool *pool, struct replica *replica, struct work *list,
                        struct db **db)
 {
     struct done done = {NULL, &done.first};
     enum err begun = pool_begin(pool, replica, db);
-    int asker = 0;
     if (begun == ERR_OK) {
-        foresee_all(list, *db);
+        foresee_all(list, SHARED_MAX, *db);
     }
     while (list != NULL) {
         struct work *work = list;
         list = work->next;
         enum err e = begun;
         if (begun == ERR_OK) {
-            db_set_asker(*db, asker++);
             db_set_deadline(*db, 0);
             e = work->run(work, *db);
         }
@@ -734,16 +765,23 @@ static enum err open_connection(struct exec *exec, bool read_only, struct db **d
     return db_open(exec->options.url, &options, db, a, problem);
 }
 
+static int writers_wanted(const struct exec *exec)
+{
+    int64_t wanted = exec->options.write_threads;
+    return wanted < 1 ? 1 : wanted < exec->shards ? (int)wanted : exec->shards;
+}
+
 /* The first one is there: how many shards there are it has counted. */
 static enum err open_writers(struct exec *exec, struct arena *a, struct str *problem)
 {
     struct db *first = exec->writers[0].db;
     enum err e = ERR_OK;
     exec->shards = *db_shards(first) > 1 ? *db_shards(first) : 1;
-    exec->writer_count = exec->shards > 1 ? exec->shards + 1 : 1;
+    exec->shared_count = writers_wanted(exec);
+    exec->writer_count = exec->shards > 1 ? exec->shared_count + 1 : 1;
     for (int i = 0; i < exec->writer_count && e == ERR_OK; i++) {
         struct writer *writer = &exec->writers[i];
-        writer->shard = i < exec->shards ? i : EXEC_ANY_SHARD;
+        writer->is_apart = i == exec->shared_count;
         e = i > 0 ? open_connection(exec, false, &writer->db, a, problem) : ERR_OK;
     }
     return e;
@@ -855,10 +893,10 @@ void exec_free(struct exec *exec)
 bool exec_write(struct exec *exec, struct work *work)
 {
     int last = exec->writer_count - 1;
-    bool known = work->shard >= 0 && work->shard < exec->shards;
+    bool known = is_known(exec, work->shard);
     work->shards = 0;
     work->result = ERR_OK;
-    return queue_put(&exec->writers[known ? work->shard : last].works, work);
+    return queue_put(&exec->writers[known ? work->shard % exec->shared_count : last].works, work);
 }
 
 bool exec_run(struct exec *exec, enum exec_pool pool, struct work *work)

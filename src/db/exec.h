@@ -6,9 +6,11 @@
  *           (while a thread is at such, the next few are left to gather)
  *   writes  queued to a writer: one thread, one connection, one transaction for all that wait
  *           (group commit). One that fails before it has written anything simply fails; one that
- *           has written undoes the batch, and the others run again without it. Each shard of the
- *           database has a writer, and where there is more than one shard another writer does what
- *           belongs to several or to nobody knows which, one by one. What turns out to want a shard
+ *           has written undoes the batch, and the others run again without it. The shards of the
+ *           database are dealt out to the writers, and where there is more than one shard another
+ *           writer does what belongs to several or to nobody knows which, one by one. A batch begins
+ *           with one round trip: the shards of its works, and what they have said ahead they will
+ *           ask. What turns out to want a shard
  *           before one that it holds (ERR_DB_ORDER) is run again alone, holding all of them from its
  *           beginning: shards are held in their order, so that no two writers wait for each other
  *   pools   threads of their own with connections for reading, for what takes long: password
@@ -32,8 +34,8 @@ struct work {
     /* May be called more than once: a batch that was abandoned is run again, so run starts from
      * nothing each time. Anything but ERR_OK undoes what it wrote. */
     enum err (*run)(struct work *work, struct db *db);
-    /* What run will ask first, as db_foresee() has it. In EXEC_READS, for works that take a moment;
-     * NULL: the work gets a snapshot of its own. */
+    /* What run will ask first, as db_foresee() has it; of a write before those before it have run. In
+     * EXEC_READS for works that take a moment: with NULL the work gets a snapshot of its own. */
     void (*foresee)(struct work *work, struct db *db);
     /* `e`: what run said, or the failure of the whole batch (`batch_failed`). */
     void (*done)(struct work *work, enum err e, bool batch_failed);
@@ -45,7 +47,7 @@ struct work {
     int shard;       /* for exec_write: that writes in it only, or EXEC_ANY_SHARD */
     uint64_t turn;   /* for pools: whose it is, such as a hash of the client's address */
     uint64_t order;  /* the executor's own: in a pool's queue; for writes db_changes() before it */
-    unsigned shards; /* the executor's own: the ones to hold before it runs, as bits */
+    unsigned shards; /* the executor's own: others to hold before it runs, as bits */
 };
 
 enum { EXEC_ANY_SHARD = -1 };
@@ -64,11 +66,14 @@ struct exec_options {
     struct db_queries queries;
     int64_t write_queue_max;
     int64_t write_batch_max;
+    int64_t write_threads; /* one is started at least, and at most one a shard; the one apart besides */
     struct exec_pool_options pools[EXEC_POOL_COUNT];
     int64_t busy_timeout_ms;
     int64_t read_timeout_ms;
-    /* Holds a shard (store_hold_shard()): what a batch of its writer begins with. */
+    /* Holds a shard (store_hold_shard()): what a batch begins with; and says so ahead, which may
+     * be NULL. */
     enum err (*hold)(struct db *db, int shard);
+    void (*foresee_hold)(struct db *db, int shard);
     /* How far a database has come; with replica_url only. */
     enum err (*position)(struct db *db, struct position *out, struct uuid *life);
     /* The rest on the writers' threads; NULL: nobody. A connection for writing is new, or was lost

@@ -30,7 +30,7 @@
 enum {
     FLIGHTS_MAX = 256, /* with their results they fit into the socket's buffers: nobody blocks */
     TIMEOUT_STEP_MS = 100,
-    FORESEEN_MAX = 64,
+    FORESEEN_MAX = 128,
     CONNECT_TIMEOUT_S = 3,
 };
 
@@ -49,14 +49,18 @@ struct flight {
     int foreseen;    /* which; -1: none, or not wanted any more */
 };
 
+/* The rows that a question was answered with; those who hold it read them. */
+struct answer {
+    PGresult *rows;
+    int holders;
+};
+
 /* A question that was sent before it was asked. */
 struct foreseen {
-    int asker;
     int query;
     size_t count;
     struct db_val args[POSTGRES_SHORT_MAX];
-    PGresult *result; /* NULL: under way, or taken */
-    bool is_taken;
+    struct answer *answer; /* NULL: under way */
 };
 
 enum state { OUTSIDE, INSIDE, FAILED };
@@ -82,7 +86,7 @@ struct session {
 
 /* db_rows.statement */
 struct result {
-    PGresult *rows;
+    struct answer *answer;
     int at;
 };
 
@@ -280,11 +284,28 @@ static void note_failure(struct session *session, enum err e, int64_t at)
     }
 }
 
+/* Takes the rows over. */
+static struct answer *new_answer(PGresult *rows)
+{
+    struct answer *answer = mem_alloc(sizeof(*answer));
+    *answer = (struct answer){rows, 1};
+    return answer;
+}
+
+static void let_go(struct answer *answer)
+{
+    if (answer != NULL && --answer->holders == 0) {
+        PQclear(answer->rows);
+        free(answer);
+    }
+}
+
 /* What was foreseen holds until something is written: then it is asked again. */
 static void forget_foreseen(struct session *session)
 {
     for (int i = 0; i < session->foreseen_count; i++) {
-        PQclear(session->foreseen[i].result);
+        let_go(session->foreseen[i].answer);
+        session->foreseen[i].answer = NULL;
     }
     for (int i = session->landed; i < session->sent; i++) {
         session->flights[i].foreseen = -1;
@@ -304,7 +325,7 @@ static bool land(struct db *db, PGresult *result)
             count_changes(session, result);
         }
         if (flight->foreseen >= 0) {
-            session->foreseen[flight->foreseen].result = result;
+            session->foreseen[flight->foreseen].answer = new_answer(result);
             return true;
         }
     } else if (status != PGRES_PIPELINE_ABORTED) {
@@ -521,7 +542,7 @@ static enum err postgres_prepare(struct db *db, int query)
 static bool postgres_is_null(struct db_rows *rows, int column)
 {
     const struct result *result = rows->statement;
-    return PQgetisnull(result->rows, result->at, column) != 0;
+    return PQgetisnull(result->answer->rows, result->at, column) != 0;
 }
 
 static int64_t postgres_get_int(struct db_rows *rows, int column)
@@ -530,9 +551,9 @@ static int64_t postgres_get_int(struct db_rows *rows, int column)
     if (postgres_is_null(rows, column)) {
         return 0;
     }
-    return postgres_read_number(PQgetvalue(result->rows, result->at, column),
-                                PQgetlength(result->rows, result->at, column),
-                                PQftype(result->rows, column));
+    return postgres_read_number(PQgetvalue(result->answer->rows, result->at, column),
+                                PQgetlength(result->answer->rows, result->at, column),
+                                PQftype(result->answer->rows, column));
 }
 
 static struct str postgres_get_bytes(struct db_rows *rows, int column)
@@ -541,8 +562,8 @@ static struct str postgres_get_bytes(struct db_rows *rows, int column)
     if (postgres_is_null(rows, column)) {
         return STR_NULL;
     }
-    return (struct str){PQgetvalue(result->rows, result->at, column),
-                        (size_t)PQgetlength(result->rows, result->at, column)};
+    return (struct str){PQgetvalue(result->answer->rows, result->at, column),
+                        (size_t)PQgetlength(result->answer->rows, result->at, column)};
 }
 
 /* --- rows ---------------------------------------------------------------------------------- */
@@ -596,7 +617,7 @@ static struct foreseen *find_foreseen(struct db *db, int query, const struct db_
     struct session *session = db->prepared;
     for (int i = 0; i < session->foreseen_count; i++) {
         struct foreseen *f = &session->foreseen[i];
-        bool same = !f->is_taken && f->asker == db->asker && f->query == query && f->count == count;
+        bool same = f->query == query && f->count == count;
         for (size_t k = 0; same && k < count; k++) {
             same = postgres_is_same(&f->args[k], &args[k]);
         }
@@ -611,80 +632,92 @@ static void postgres_foresee(struct db *db, int query, const struct db_val *args
 {
     struct session *session = db->prepared;
     if (session->state != INSIDE || !postgres_is_short(args, count) ||
-        session->foreseen_count == FORESEEN_MAX || find_foreseen(db, query, args, count) != NULL ||
-        queue(db, query, args, count, false) != ERR_OK) {
+        find_foreseen(db, query, args, count) != NULL) {
+        return;
+    }
+    if (session->foreseen_count == FORESEEN_MAX) {
+        forget_foreseen(session);
+    }
+    if (queue(db, query, args, count, true) != ERR_OK) {
         return; /* it is asked when it is asked, and fails then */
     }
     struct foreseen *f = &session->foreseen[session->foreseen_count];
-    *f = (struct foreseen){.asker = db->asker, .query = query, .count = count};
+    *f = (struct foreseen){.query = query, .count = count};
     memcpy(f->args, args, count * sizeof(*args));
     session->flights[session->sent - 1].foreseen = session->foreseen_count++;
 }
 
-/* *out stays NULL if it was not foreseen. */
+/* *out stays NULL if it was not foreseen; else the caller holds it. */
 static enum err take_foreseen(struct db *db, int query, const struct db_val *args, size_t count,
-                              PGresult **out)
+                              struct answer **out)
 {
     bool is_short = postgres_is_short(args, count);
     struct foreseen *f = is_short ? find_foreseen(db, query, args, count) : NULL;
     if (f == NULL) {
         return ERR_OK;
     }
-    enum err e = f->result == NULL ? settle(db, NULL) : ERR_OK;
-    *out = f->result;
-    f->result = NULL;
-    f->is_taken = true;
+    enum err e = f->answer == NULL ? settle(db, NULL) : ERR_OK;
+    if (f->answer != NULL) {
+        f->answer->holders++;
+        *out = f->answer;
+    }
     return e;
 }
 
 /* --- asking --------------------------------------------------------------------------------- */
 
+/* *out, if it is not NULL afterwards, is held by the caller, also where it failed. */
 static enum err ask(struct db *db, int query, const struct db_val *args, size_t count,
-                    PGresult **out)
+                    struct answer **out)
 {
     struct session *session = db->prepared;
     int64_t before = session->changes;
+    PGresult *rows = NULL;
     enum err e = take_foreseen(db, query, args, count, out);
     if (e != ERR_OK || *out != NULL) {
         return e;
     }
     e = queue(db, query, args, count, true);
     if (e == ERR_OK) {
-        e = settle(db, out);
+        e = settle(db, &rows);
     }
     if (session->changes != before) {
         forget_foreseen(session);
     }
+    *out = new_answer(rows);
     return e;
 }
 
 static enum err postgres_query(struct db *db, int query, const struct db_val *args, size_t count,
                                struct db_rows *rows)
 {
-    PGresult *found = NULL;
-    enum err e = ask(db, query, args, count, &found);
+    struct answer *answer = NULL;
+    enum err e = ask(db, query, args, count, &answer);
     if (e != ERR_OK) {
-        PQclear(found);
+        let_go(answer);
         rows->failure = e;
         return e;
     }
     struct result *result = mem_alloc(sizeof(*result));
-    *result = (struct result){found, -1};
+    *result = (struct result){answer, -1};
     rows->statement = result;
     return ERR_OK;
 }
 
 /* Outside of a transaction nobody would come back for the outcome. */
-static enum err postgres_exec(struct db *db, int query, const struct db_val *args, size_t count)
+static enum err postgres_exec(struct db *db, int query, const struct db_val *args, size_t count,
+                              bool is_noted)
 {
     struct session *session = db->prepared;
-    PGresult *result = NULL;
+    struct answer *answer = NULL;
     if (session->state == OUTSIDE) {
-        enum err e = ask(db, query, args, count, &result);
-        PQclear(result);
+        enum err e = ask(db, query, args, count, &answer);
+        let_go(answer);
         return e;
     }
-    forget_foreseen(session);
+    if (!is_noted) {
+        forget_foreseen(session);
+    }
     enum err e = queue(db, query, args, count, false);
     session->changes += e == ERR_OK ? 1 : 0;
     return e;
@@ -693,14 +726,14 @@ static enum err postgres_exec(struct db *db, int query, const struct db_val *arg
 static bool postgres_next(struct db_rows *rows)
 {
     struct result *result = rows->statement;
-    return ++result->at < PQntuples(result->rows);
+    return ++result->at < PQntuples(result->answer->rows);
 }
 
 static enum err postgres_end(struct db_rows *rows)
 {
     struct result *result = rows->statement;
     if (result != NULL) {
-        PQclear(result->rows);
+        let_go(result->answer);
         free(result);
         rows->statement = NULL;
     }

@@ -32,6 +32,7 @@
 #include "serve/touch.h"
 #include "store/change.h"
 #include "store/message.h"
+#include "store/session.h"
 
 static const struct renderer json_renderer = {{"application/json", 16}, {"json", 4}};
 /* DRF's name for its browsable API. */
@@ -245,9 +246,6 @@ static enum err run_read(struct req *r)
 static enum err run_write(struct req *r)
 {
     bool replayed = false;
-    if (r->route->foresee != NULL && r->call.me != NULL) {
-        r->route->foresee(r, r->call.me->id);
-    }
     enum err e = identify_again(r);
     if (e == ERR_OK) {
         e = authorise(r, r->route->access);
@@ -282,6 +280,16 @@ static enum err write_run(struct work *work, struct db *db)
     r->call.now_us = clock_now_us();
     r->call.noted = (struct chat_noted){NULL, {{0}}};
     return run_write(r);
+}
+
+static void write_foresee(struct work *work, struct db *db)
+{
+    struct req *r = req_of(work);
+    if (r->call.me != NULL) {
+        r->call.db = db;
+        store_session_foresee(db, r->session.id);
+        r->route->foresee(r, r->user.id);
+    }
 }
 
 /* The answer is written already; it goes out once this is stored: a ticket is used, or the audit
@@ -344,8 +352,12 @@ static int shard_of(const struct req *r)
 /* Queues the request to a writer; the exchange is deferred. */
 static void submit_write(struct req *r, enum err (*run)(struct work *work, struct db *db))
 {
-    r->work = (struct work){
-        .run = run, .done = write_done, .release = write_release, .shard = shard_of(r)};
+    bool foresees = run == write_run && r->route->foresee != NULL;
+    r->work = (struct work){.run = run,
+                            .foresee = foresees ? write_foresee : NULL,
+                            .done = write_done,
+                            .release = write_release,
+                            .shard = shard_of(r)};
     if (!exec_write(r->app->exec, &r->work)) {
         reply_send(r, ERR_BUSY);
     }

@@ -54,6 +54,11 @@ enum err store_hold_shard(struct db *db, int shard)
     return db_get_int(db, Q_STAMP_RAISE, ARGS(V_INT(shard)), stamp, NULL);
 }
 
+void store_hold_foresee(struct db *db, int shard)
+{
+    db_foresee(db, Q_STAMP_RAISE, ARGS(V_INT(shard)));
+}
+
 static enum err count_shards(struct db *db)
 {
     struct position position;
@@ -121,11 +126,10 @@ enum err store_change_add(struct db *db, enum change_kind kind, struct uuid conv
     bool inside = !uuid_is_zero(conversation_id);
     int shard = store_shard_of(db, inside ? conversation_id : object_id);
     int64_t stamp = db_stamps(db)->at[shard];
-    return db_exec(db, Q_CHANGE_ADD,
-                   ARGS(V_INT(shard), V_INT(stamp), V_INT(db_changes(db)), V_INT(kind),
-                        V_UUID_OR_NULL(conversation_id), V_UUID_OR_NULL(object_id), V_INT(rev),
-                        V_TIME(clock_now_us())),
-                   NULL);
+    return db_exec_noted(db, Q_CHANGE_ADD, /* who writes asks nothing of the log */
+                         ARGS(V_INT(shard), V_INT(stamp), V_INT(db_changes(db)), V_INT(kind),
+                              V_UUID_OR_NULL(conversation_id), V_UUID_OR_NULL(object_id), V_INT(rev),
+                              V_TIME(clock_now_us())));
 }
 
 /* Changes in an arena; it doubles. */

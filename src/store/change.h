@@ -37,6 +37,8 @@ int64_t store_stamp_of(struct db *db, const struct position *position, struct uu
  * again by the executor, which holds all of them first. All do nothing in a transaction that only
  * reads. */
 enum err store_hold_shard(struct db *db, int shard) CHECKED;
+/* It will be called, before anything else of that transaction; see db_foresee(). */
+void store_hold_foresee(struct db *db, int shard);
 enum err store_hold_all(struct db *db) CHECKED;
 /* The shard of that conversation or user, unless it is held. *late: it was not. NULL is fine. */
 enum err store_hold(struct db *db, struct uuid id, bool *late) CHECKED;

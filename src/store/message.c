@@ -38,10 +38,98 @@ enum err store_message_conversation(struct db *db, struct uuid id, struct uuid *
     return db_end(&rows, e);
 }
 
+enum err store_message_is_in(struct db *db, struct uuid id, struct uuid conversation_id,
+                             bool *found)
+{
+    int64_t one;
+    return db_get_int(db, Q_MESSAGE_IS_IN, ARGS(V_UUID(id), V_UUID(conversation_id)), &one, found);
+}
+
+/* --- sending ------------------------------------------------------------------------------ */
+
+/* What the transaction under way has added: what it foresaw is from before. */
+struct sent {
+    struct uuid conversation_id;
+    int64_t seq;
+    int64_t rev;
+    int64_t sent_at;
+    struct uuid id;
+    struct uuid sender_id;
+    struct uuid client_id; /* zero: none */
+    uint8_t fingerprint[SHA256_SIZE];
+};
+
+static const struct sent *sent_list(struct db *db, size_t *count)
+{
+    const struct db_notes *notes = db_notes(db);
+    *count = notes->size / sizeof(struct sent);
+    return notes->first;
+}
+
+static const struct sent *last_sent_in(struct db *db, struct uuid conversation_id)
+{
+    size_t n;
+    const struct sent *list = sent_list(db, &n);
+    while (n > 0 && !uuid_eq(list[n - 1].conversation_id, conversation_id)) {
+        n--;
+    }
+    return n > 0 ? &list[n - 1] : NULL;
+}
+
+static const struct sent *find_sent(struct db *db, struct uuid sender_id, struct uuid client_id)
+{
+    size_t n;
+    const struct sent *list = sent_list(db, &n);
+    while (n > 0 && (!uuid_eq(list[n - 1].client_id, client_id) ||
+                     !uuid_eq(list[n - 1].sender_id, sender_id))) {
+        n--;
+    }
+    return n > 0 ? &list[n - 1] : NULL;
+}
+
+/* All that were added count at once: one row of the tally, whatever their number. */
+static enum err count_sent(struct db *db)
+{
+    size_t n;
+    (void)sent_list(db, &n);
+    return store_tally_add(db, TALLY_MESSAGES, (int64_t)n);
+}
+
+static void note_sent(struct db *db, const struct message *m, const uint8_t *fingerprint)
+{
+    struct db_notes *notes = db_notes(db);
+    struct sent sent = {
+        .conversation_id = m->conversation_id,
+        .seq = m->seq,
+        .rev = m->rev,
+        .sent_at = m->sent_at,
+        .id = m->id,
+        .sender_id = m->sender_id,
+        .client_id = m->client_id,
+    };
+    if (fingerprint != NULL) {
+        memcpy(sent.fingerprint, fingerprint, sizeof(sent.fingerprint));
+    }
+    if (notes->size + sizeof(sent) > notes->room) {
+        notes->room = notes->room == 0 ? 16 * sizeof(sent) : 2 * notes->room;
+        notes->first = mem_realloc(notes->first, notes->room);
+    }
+    memcpy((char *)notes->first + notes->size, &sent, sizeof(sent));
+    notes->size += sizeof(sent);
+    db_before_commit(db, count_sent);
+}
+
 enum err store_message_sent_as(struct db *db, struct uuid sender_id, struct uuid client_id,
                                struct uuid *id, uint8_t fingerprint[SHA256_SIZE], bool *found)
 {
     struct db_rows rows;
+    const struct sent *sent = find_sent(db, sender_id, client_id);
+    *found = sent != NULL;
+    if (*found) {
+        *id = sent->id;
+        memcpy(fingerprint, sent->fingerprint, SHA256_SIZE);
+        return ERR_OK;
+    }
     enum err e = db_query(db, Q_MESSAGE_SENT_AS, ARGS(V_UUID(sender_id), V_UUID(client_id)), &rows);
     *found = e == ERR_OK && db_next(&rows);
     if (*found) {
@@ -53,15 +141,6 @@ enum err store_message_sent_as(struct db *db, struct uuid sender_id, struct uuid
     return db_end(&rows, e);
 }
 
-enum err store_message_is_in(struct db *db, struct uuid id, struct uuid conversation_id,
-                             bool *found)
-{
-    int64_t one;
-    return db_get_int(db, Q_MESSAGE_IS_IN, ARGS(V_UUID(id), V_UUID(conversation_id)), &one, found);
-}
-
-/* --- sending ------------------------------------------------------------------------------ */
-
 void store_message_foresee_add(struct db *db, struct uuid conversation_id, struct uuid sender_id,
                                struct uuid client_id)
 {
@@ -69,6 +148,11 @@ void store_message_foresee_add(struct db *db, struct uuid conversation_id, struc
         db_foresee(db, Q_MESSAGE_SENT_AS, ARGS(V_UUID(sender_id), V_UUID(client_id)));
     }
     db_foresee(db, Q_MESSAGE_PLACE, ARGS(V_UUID(conversation_id), V_UUID(sender_id)));
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
 }
 
 /* Sets seq, rev, sent_at, is_read. Within a conversation each sent_at is later than the one before,
@@ -80,10 +164,11 @@ static enum err find_place(struct db *db, int64_t now_us, struct message *m, boo
                           ARGS(V_UUID(m->conversation_id), V_UUID(m->sender_id)), &rows);
     *found = e == ERR_OK && db_next(&rows);
     if (*found) {
-        int64_t before_us = db_int(&rows, 2);
+        const struct sent *before = last_sent_in(db, m->conversation_id);
+        int64_t before_us = later(db_int(&rows, 2), before != NULL ? before->sent_at : 0);
         bool set_back = before_us >= now_us && before_us - now_us <= CLOCK_SLACK_US;
-        m->seq = db_int(&rows, 0);
-        m->rev = db_int(&rows, 1);
+        m->seq = later(db_int(&rows, 0), before != NULL ? before->seq + 1 : 0);
+        m->rev = later(db_int(&rows, 1), before != NULL ? before->rev + 1 : 0);
         m->sent_at = set_back ? before_us + 1 : now_us;
         m->is_read = db_int(&rows, 3) <= 1; /* nobody else is there */
     }
@@ -94,12 +179,11 @@ static enum err insert_message(struct db *db, int64_t stamp, const uint8_t *fing
                                const struct message *m)
 {
     struct str digest = str_of_bytes(fingerprint, SHA256_SIZE);
-    return db_exec(db, Q_MESSAGE_ADD,
-                   ARGS(V_UUID(m->conversation_id), V_INT(m->seq), V_UUID(m->id),
-                        V_UUID(m->sender_id), V_TEXT(m->body), V_TEXT(m->metadata),
-                        V_UUID_OR_NULL(m->reply_to), V_UUID_OR_NULL(m->client_id), V_BLOB(digest),
-                        V_TIME(m->sent_at), V_INT(m->rev), V_INT(stamp)),
-                   NULL);
+    return db_exec_noted(db, Q_MESSAGE_ADD,
+                         ARGS(V_UUID(m->conversation_id), V_INT(m->seq), V_UUID(m->id),
+                              V_UUID(m->sender_id), V_TEXT(m->body), V_TEXT(m->metadata),
+                              V_UUID_OR_NULL(m->reply_to), V_UUID_OR_NULL(m->client_id),
+                              V_BLOB(digest), V_TIME(m->sent_at), V_INT(m->rev), V_INT(stamp)));
 }
 
 static enum err log_message(struct db *db, const struct message *m)
@@ -122,21 +206,22 @@ enum err store_message_add(struct db *db, int64_t now_us, const uint8_t *fingerp
     }
     e = insert_message(db, stamp, fingerprint, m);
     if (e == ERR_OK) {
-        e = db_exec(db, Q_MESSAGE_ADDED,
-                    ARGS(V_UUID(m->conversation_id), V_INT(m->seq), V_INT(m->rev),
-                         V_TIME(m->sent_at), V_INT(stamp)),
-                    NULL);
+        e = db_exec_noted(db, Q_MESSAGE_ADDED,
+                          ARGS(V_UUID(m->conversation_id), V_INT(m->seq), V_INT(m->rev),
+                               V_TIME(m->sent_at), V_INT(stamp)));
     }
     if (e == ERR_OK) {
-        e = db_exec(
+        e = db_exec_noted(
             db, Q_MESSAGE_SENDER_READ,
-            ARGS(V_UUID(m->conversation_id), V_UUID(m->sender_id), V_INT(m->seq), V_INT(stamp)),
-            NULL);
+            ARGS(V_UUID(m->conversation_id), V_UUID(m->sender_id), V_INT(m->seq), V_INT(stamp)));
     }
     if (e == ERR_OK) {
         e = log_message(db, m);
     }
-    return e == ERR_OK ? store_tally_add(db, TALLY_MESSAGES, 1) : e;
+    if (e == ERR_OK) {
+        note_sent(db, m, fingerprint);
+    }
+    return e;
 }
 
 /* --- changing ----------------------------------------------------------------------------- */
