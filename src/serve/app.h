@@ -7,6 +7,7 @@
 #include "chat/call.h"
 #include "db/exec.h"
 #include "http/server.h"
+#include "serve/recent.h"
 
 struct bus;
 struct hub;
@@ -36,6 +37,7 @@ struct app {
     /* Shows the answer in r->x->out, or the error that it tells, to a browser. */
     void (*page)(struct req *r, enum err e, struct buf *out);
     struct throttle *throttle;
+    struct recent recent;
     struct openapi *openapi; /* what GET /api/schema/ answers */
     struct app_metrics metrics;
     struct uuid node_id; /* of this process, new at each start */

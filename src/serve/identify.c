@@ -68,19 +68,45 @@ static bool is_one_word(struct str token)
     return token.n > 0 && !str_contains_byte(token, ' ');
 }
 
-void identify_foresee(struct req *r)
+/* r->claims, if he shows a good access token. */
+static void read_claims(struct req *r)
 {
     struct jwt_claims *claims = ARENA_NEW(r->arena, struct jwt_claims);
     struct str token;
     (void)first_word(r->authorization, &token);
-    bool is_known = !r->is_foreseen && identify_scheme(r) == SCHEME_BEARER && is_one_word(token) &&
-                    check_jwt(r, token, claims) == JWT_OK && claims->token_type == TOKEN_ACCESS;
-    r->is_foreseen = true;
-    if (is_known) {
-        r->claims = claims;
-        store_session_foresee(r->call.db, claims->sid);
-        foresee(r, claims->user_id);
+    bool is_good = identify_scheme(r) == SCHEME_BEARER && is_one_word(token) &&
+                   check_jwt(r, token, claims) == JWT_OK && claims->token_type == TOKEN_ACCESS;
+    r->claims = is_good ? claims : NULL;
+}
+
+void identify_foresee(struct req *r)
+{
+    if (r->is_foreseen) {
+        return;
     }
+    r->is_foreseen = true;
+    if (r->claims == NULL) {
+        read_claims(r);
+    }
+    if (r->claims != NULL) {
+        store_session_foresee(r->call.db, r->claims->sid);
+        foresee(r, r->claims->user_id);
+    }
+}
+
+bool identify_was_recent(struct req *r)
+{
+    read_claims(r);
+    return r->claims != NULL && recent_has(&r->app->recent, r->claims->sid);
+}
+
+/* The caller is taken at the word of what he showed: the writer looks. */
+static enum err leave_unread(struct req *r, struct uuid session_id, struct uuid user_id)
+{
+    r->is_unread = true;
+    r->user.id = user_id;
+    r->session.id = session_id;
+    return ERR_OK;
 }
 
 static enum err identify_bearer(struct req *r, struct str token)
@@ -106,6 +132,9 @@ static enum err identify_bearer(struct req *r, struct str token)
         return bad_token(r, "Token has wrong type");
     }
     r->auth_expires_us = claims.exp * US_PER_SECOND;
+    if (r->call.db == NULL) {
+        return leave_unread(r, claims.sid, claims.user_id);
+    }
     return told(r, chat_identify_jwt(&r->call, &claims, &r->user, &r->session));
 }
 
@@ -141,14 +170,11 @@ static enum err identify_ticket(struct req *r)
     return e;
 }
 
-/* Without a database the caller is taken at the socket's word: the writer looks again. */
 static enum err identify_inner(struct req *r)
 {
     const struct inner_caller *caller = r->inner;
     if (r->call.db == NULL) {
-        r->user.id = caller->user_id;
-        r->session.id = caller->session_id;
-        return ERR_OK;
+        return leave_unread(r, caller->session_id, caller->user_id);
     }
     if (uuid_is_zero(caller->session_id)) {
         return chat_identify_again(&r->call, caller->session_id, caller->user_id, &r->user,
@@ -264,6 +290,13 @@ static enum err identify_header(struct req *r)
     return ERR_OK;
 }
 
+static void note_recent(struct req *r)
+{
+    if (!r->is_unread && !uuid_is_zero(r->session.id)) {
+        recent_note(&r->app->recent, r->session.id);
+    }
+}
+
 enum err identify(struct req *r)
 {
     enum err e = ERR_OK;
@@ -283,6 +316,7 @@ enum err identify(struct req *r)
     if (e == ERR_OK && known) {
         r->call.me = &r->user;
         r->call.session_id = r->session.id;
+        note_recent(r);
         foresee(r, r->user.id); /* who came otherwise than with a JWT is known only now */
     }
     return e;
@@ -295,8 +329,10 @@ enum err identify_again(struct req *r)
     }
     enum err e =
         told(r, chat_identify_again(&r->call, r->session.id, r->user.id, &r->user, &r->session));
-    if (e == ERR_OK && r->inner != NULL) { /* the first time that its session is read */
+    if (e == ERR_OK && r->is_unread) {
+        r->is_unread = false;
         touch_session(r);
+        note_recent(r);
     }
     return e;
 }

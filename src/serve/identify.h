@@ -19,9 +19,14 @@ bool identify_reads(const struct req *r);
  * the token alone says it. Once for a request. */
 void identify_foresee(struct req *r);
 
+/* Does he show an access token whose session was good a moment ago (serve/recent.h)? */
+bool identify_was_recent(struct req *r) CHECKED;
+
 /* Sets r->user, r->session, r->call.me, r->auth_expires_us. Anonymous is no error here. r->call.db
- * must be in a transaction. Basic takes as long as a password hash: on the pool for hashes only. */
+ * must be in a transaction; where it is NULL (serve/inner.h, identify_was_recent()) the ids alone are set and
+ * r->is_unread. Basic takes as long as a password hash: on the pool for hashes only. */
 enum err identify(struct req *r) CHECKED;
 
-/* Is the caller still who he was when the request was queued? In the transaction that writes. */
+/* Is the caller still who he was when the request was queued? In the transaction that writes; the first to
+ * look where r->is_unread. */
 enum err identify_again(struct req *r) CHECKED;

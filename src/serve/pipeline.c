@@ -439,6 +439,17 @@ static enum err find_within(struct req *r)
     return ERR_OK;
 }
 
+static void read_body(struct req *r)
+{
+    if (r->body_is_read) {
+        return;
+    }
+    r->body_is_read = true;
+    r->body_error = input_read_body(r, r->content_type);
+    r->body_detail = r->detail; /* the object's own error has a text of its own */
+    r->detail = STR_NULL;
+}
+
 /* Admits the request and, unless the writer must do it, answers it. *to_writer: it is admitted, its
  * input is good, and it has still to run; or it was a read of which something must be stored. */
 static enum err admit_and_read(struct req *r, bool *to_writer)
@@ -448,9 +459,7 @@ static enum err admit_and_read(struct req *r, bool *to_writer)
     if (e != ERR_OK || r->route == NULL || str_eq(r->x->method, STR("OPTIONS"))) {
         return e;
     }
-    r->body_error = input_read_body(r, r->content_type);
-    r->body_detail = r->detail; /* the object's own error has a text of its own */
-    r->detail = STR_NULL;
+    read_body(r);
     if (r->route->db != ROUTE_WRITE) {
         e = run_read(r);
         *to_writer = e == ERR_OK && (r->call.noted.action != NULL || r->confirm != NULL);
@@ -528,22 +537,41 @@ static void handle_apart(struct req *r, enum exec_pool pool)
     submit_to(r, pool, apart_run, apart_done);
 }
 
-/* Of somebody whom a socket has already identified the writer alone need read. */
-static bool needs_database(const struct req *r)
+static bool has_good_body(struct req *r)
+{
+    read_body(r);
+    return r->body_error == ERR_OK && r->problems.first == NULL;
+}
+
+/* Of somebody whom a socket has already identified the writer alone need read; where a read is a round
+ * trip also of who was identified a moment ago, for the routes that are called often. What is wrong with
+ * the path or the body must not be told before he is known to be no stranger. */
+static bool may_write_unread(struct req *r)
 {
     const struct route *route = access_route(r);
-    if (r->inner != NULL && route->db == ROUTE_WRITE && route->access == ACCESS_USER) {
+    if (route->db != ROUTE_WRITE || route->access != ACCESS_USER) {
+        return false;
+    }
+    return r->inner != NULL || (!exec_reads_here(r->app->exec) && route == r->route &&
+                                route->foresee != NULL && r->target == ERR_OK &&
+                                identify_was_recent(r) && has_good_body(r));
+}
+
+static bool needs_database(struct req *r)
+{
+    const struct route *route = access_route(r);
+    if (may_write_unread(r)) {
         return false;
     }
     return route->db != ROUTE_NONE || (route->access != ACCESS_IGNORE && identify_reads(r));
 }
 
-static void handle_here(struct req *r)
+static void handle_here(struct req *r, bool reads)
 {
     struct db *db = NULL;
     bool to_writer = false;
     enum err e = ERR_OK;
-    if (needs_database(r)) {
+    if (reads) {
         e = exec_read_begin(r->app->exec, &db);
         r->call.db = db;
     }
@@ -605,12 +633,13 @@ static void handle(struct req *r)
     r->reads_surely = r->target == ERR_OK && r->route != NULL && r->route->db == ROUTE_READ &&
                       r->route->foresee != NULL;
     bool basic = access_route(r)->access != ACCESS_IGNORE && identify_scheme(r) == SCHEME_BASIC;
+    bool reads = needs_database(r);
     if (basic || scans_texts(r)) {
         handle_apart(r, basic ? EXEC_HASHES : EXEC_SEARCHES);
-    } else if (needs_database(r) && !exec_reads_here(r->app->exec)) {
+    } else if (reads && !exec_reads_here(r->app->exec)) {
         handle_apart(r, EXEC_READS);
     } else {
-        handle_here(r);
+        handle_here(r, reads);
     }
 }
 
