@@ -147,7 +147,7 @@ static enum err start_executor(struct cli *cli, struct app *app, struct str *pro
         .queries = store_queries,
         .write_queue_max = conf->write_queue_max,
         .write_batch_max = conf->write_batch_max,
-        .write_threads = conf->write_threads > 0 ? conf->write_threads : cores(),
+        .write_threads = conf->write_threads > 0 ? conf->write_threads : (cores() + 1) / 2,
         .pools = {[EXEC_HASHES] = {conf->slow_threads, conf->slow_queue_max, HASH_NICE},
                   [EXEC_READS] = {conf->read_threads, conf->read_queue_max, 0},
                   [EXEC_SEARCHES] = {conf->search_threads, conf->search_queue_max, 0},

@@ -66,7 +66,8 @@ struct exec_options {
     struct db_queries queries;
     int64_t write_queue_max;
     int64_t write_batch_max;
-    int64_t write_threads; /* one is started at least, and at most one a shard; the one apart besides */
+    int64_t
+        write_threads; /* one is started at least, and at most one a shard; the one apart besides */
     struct exec_pool_options pools[EXEC_POOL_COUNT];
     int64_t busy_timeout_ms;
     int64_t read_timeout_ms;

@@ -49,12 +49,6 @@ struct flight {
     int foreseen;    /* which; -1: none, or not wanted any more */
 };
 
-/* The rows that a question was answered with; those who hold it read them. */
-struct answer {
-    PGresult *rows;
-    int holders;
-};
-
 /* A question that was sent before it was asked. */
 struct foreseen {
     int query;
@@ -129,8 +123,7 @@ static enum err run(struct db *db, const char *sql)
 
 static void say_nothing(void *context, const PGresult *result)
 {
-    (void)context;
-    (void)result;
+    (void)context, (void)result;
 }
 
 /* Where transactions begin and end. */
@@ -284,27 +277,11 @@ static void note_failure(struct session *session, enum err e, int64_t at)
     }
 }
 
-/* Takes the rows over. */
-static struct answer *new_answer(PGresult *rows)
-{
-    struct answer *answer = mem_alloc(sizeof(*answer));
-    *answer = (struct answer){rows, 1};
-    return answer;
-}
-
-static void let_go(struct answer *answer)
-{
-    if (answer != NULL && --answer->holders == 0) {
-        PQclear(answer->rows);
-        free(answer);
-    }
-}
-
 /* What was foreseen holds until something is written: then it is asked again. */
 static void forget_foreseen(struct session *session)
 {
     for (int i = 0; i < session->foreseen_count; i++) {
-        let_go(session->foreseen[i].answer);
+        postgres_let_go(session->foreseen[i].answer);
         session->foreseen[i].answer = NULL;
     }
     for (int i = session->landed; i < session->sent; i++) {
@@ -325,7 +302,7 @@ static bool land(struct db *db, PGresult *result)
             count_changes(session, result);
         }
         if (flight->foreseen >= 0) {
-            session->foreseen[flight->foreseen].answer = new_answer(result);
+            session->foreseen[flight->foreseen].answer = postgres_answer(result);
             return true;
         }
     } else if (status != PGRES_PIPELINE_ABORTED) {
@@ -592,9 +569,7 @@ static enum err queue(struct db *db, int query, const struct db_val *args, size_
     char name[16];
     struct session *session = db->prepared;
     enum err e = go_on(session);
-    if (e == ERR_OK) {
-        e = postgres_prepare(db, query);
-    }
+    e = e == ERR_OK ? postgres_prepare(db, query) : e;
     if (e == ERR_OK) {
         e = bind_all(db, query, args, count, &p);
     }
@@ -638,8 +613,8 @@ static void postgres_foresee(struct db *db, int query, const struct db_val *args
     if (session->foreseen_count == FORESEEN_MAX) {
         forget_foreseen(session);
     }
-    if (queue(db, query, args, count, true) != ERR_OK) {
-        return; /* it is asked when it is asked, and fails then */
+    if (queue(db, query, args, count, true) != ERR_OK) { /* it fails when it is asked */
+        return;
     }
     struct foreseen *f = &session->foreseen[session->foreseen_count];
     *f = (struct foreseen){.query = query, .count = count};
@@ -657,9 +632,9 @@ static enum err take_foreseen(struct db *db, int query, const struct db_val *arg
         return ERR_OK;
     }
     enum err e = f->answer == NULL ? settle(db, NULL) : ERR_OK;
-    if (f->answer != NULL) {
-        f->answer->holders++;
-        *out = f->answer;
+    *out = f->answer;
+    if (*out != NULL) {
+        (*out)->holders++;
     }
     return e;
 }
@@ -684,7 +659,7 @@ static enum err ask(struct db *db, int query, const struct db_val *args, size_t 
     if (session->changes != before) {
         forget_foreseen(session);
     }
-    *out = new_answer(rows);
+    *out = postgres_answer(rows);
     return e;
 }
 
@@ -694,7 +669,7 @@ static enum err postgres_query(struct db *db, int query, const struct db_val *ar
     struct answer *answer = NULL;
     enum err e = ask(db, query, args, count, &answer);
     if (e != ERR_OK) {
-        let_go(answer);
+        postgres_let_go(answer);
         rows->failure = e;
         return e;
     }
@@ -712,7 +687,7 @@ static enum err postgres_exec(struct db *db, int query, const struct db_val *arg
     struct answer *answer = NULL;
     if (session->state == OUTSIDE) {
         enum err e = ask(db, query, args, count, &answer);
-        let_go(answer);
+        postgres_let_go(answer);
         return e;
     }
     if (!is_noted) {
@@ -733,7 +708,7 @@ static enum err postgres_end(struct db_rows *rows)
 {
     struct result *result = rows->statement;
     if (result != NULL) {
-        let_go(result->answer);
+        postgres_let_go(result->answer);
         free(result);
         rows->statement = NULL;
     }
@@ -892,7 +867,7 @@ static int64_t postgres_total_changes(struct db *db)
     return session->changes;
 }
 
-/* Before what is said to libpq in words; a transaction that has failed takes none. */
+/* Before what is said in words; a transaction that has failed takes none. */
 static enum err settle_all(struct db *db)
 {
     struct session *session = db->prepared;

@@ -1,6 +1,7 @@
 #include "db/postgres_values.h"
 
 #include <endian.h>
+#include <stdlib.h>
 
 /* Object ids of types (pg_type.dat); they are the same in every database. */
 enum {
@@ -128,4 +129,21 @@ enum err postgres_class(const char *state)
         }
     }
     return ERR_INTERNAL;
+}
+
+/* --- answers ------------------------------------------------------------------------------- */
+
+struct answer *postgres_answer(PGresult *rows)
+{
+    struct answer *answer = mem_alloc(sizeof(*answer));
+    *answer = (struct answer){rows, 1};
+    return answer;
+}
+
+void postgres_let_go(struct answer *answer)
+{
+    if (answer != NULL && --answer->holders == 0) {
+        PQclear(answer->rows);
+        free(answer);
+    }
 }

@@ -34,3 +34,14 @@ int64_t postgres_read_number(const char *from, int n, Oid type);
 int64_t postgres_time(int64_t us);
 /* Of an SQLSTATE (https://www.postgresql.org/docs/15/errcodes-appendix.html). */
 enum err postgres_class(const char *state);
+
+/* The rows that a question was answered with; those who hold it read them. */
+struct answer {
+    PGresult *rows;
+    int holders;
+};
+
+/* Takes the rows over; the caller holds it. */
+struct answer *postgres_answer(PGresult *rows);
+/* NULL is fine. */
+void postgres_let_go(struct answer *answer);

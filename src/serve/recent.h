@@ -13,7 +13,8 @@
 enum { RECENT_SESSIONS = 4096, RECENT_S = 60 };
 
 struct recent {
-    atomic_uint_fast64_t rows[RECENT_SESSIONS]; /* 32 bits of the id, the second of the steady clock */
+    atomic_uint_fast64_t
+        rows[RECENT_SESSIONS]; /* 32 bits of the id, the second of the steady clock */
 };
 
 void recent_note(struct recent *recent, struct uuid session_id);
