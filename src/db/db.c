@@ -7,6 +7,8 @@
 #include "db/backoff.h"
 #include "db/driver.h"
 
+enum { NOTES_MAX = 256 * 1024 * 1024 };
+
 static const struct db_driver *const drivers[] = {&db_sqlite, &db_postgres, &db_mariadb};
 
 static bool speaks(const struct db_driver *driver, struct str scheme)
@@ -41,6 +43,7 @@ enum err db_open(const char *url, const struct db_options *options, struct db **
         db->driver = drivers[i];
         db->options = *options;
         arena_init(&db->arena);
+        buf_init(&db->notes, NOTES_MAX);
         expand_queries(db);
         enum err e = db->driver->open(db, url, a, problem);
         if (e != ERR_OK) {
@@ -79,7 +82,7 @@ void db_close(struct db *db)
     if (db != NULL) {
         db->driver->close(db);
         arena_fini(&db->arena);
-        free(db->notes.first);
+        buf_fini(&db->notes);
         free(db);
     }
 }
@@ -119,7 +122,7 @@ enum err db_begin_write(struct db *db)
     db->is_writing = e == ERR_OK;
     db->stamps = (struct position){{0}};
     db->wanted = 0;
-    db->notes.size = 0;
+    buf_reset(&db->notes);
     db->finish = NULL;
     return e;
 }
@@ -175,7 +178,7 @@ unsigned *db_wanted(struct db *db)
     return &db->wanted;
 }
 
-struct db_notes *db_notes(struct db *db)
+struct buf *db_notes(struct db *db)
 {
     return &db->notes;
 }

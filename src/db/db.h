@@ -16,6 +16,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/position.h"
 #include "base/uuid.h"
@@ -108,13 +109,8 @@ int *db_shards(struct db *db);
  * failed with ERR_DB_ORDER. */
 unsigned db_held(struct db *db);
 unsigned *db_wanted(struct db *db);
-/* Notes of store/message.c on the transaction under way: none when it begins. */
-struct db_notes {
-    void *first; /* malloc'ed */
-    size_t size; /* of all of them, in bytes */
-    size_t room;
-};
-struct db_notes *db_notes(struct db *db);
+/* Notes of store/message.c on the transaction under way: empty when it begins. */
+struct buf *db_notes(struct db *db);
 /* db_commit() calls it before the transaction under way ends; NULL again when one begins. */
 void db_before_commit(struct db *db, enum err (*finish)(struct db *db));
 /* Does it answer in this process, so that a read costs no waiting? */

@@ -55,12 +55,12 @@ struct db {
     struct position stamps;
     unsigned wanted;
     int shards;
-    struct db_notes notes;
+    struct buf notes;
     enum err (*finish)(struct db *db); /* before a commit, or NULL */
-    void *handle;       /* the library's connection */
-    void *prepared;     /* the driver's statements, by query */
-    struct arena arena; /* for the expanded texts */
-    const char **texts; /* by query */
+    void *handle;                      /* the library's connection */
+    void *prepared;                    /* the driver's statements, by query */
+    struct arena arena;                /* for the expanded texts */
+    const char **texts;                /* by query */
 };
 
 /* For servers, which are told how long: until the deadline, at least 1; 0: no limit. */

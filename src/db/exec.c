@@ -291,15 +291,15 @@ static bool is_known(const struct exec *exec, int shard)
     return shard >= 0 && shard < exec->shards;
 }
 
-/* What the first `most` of them will ask. */
-static void foresee_all(struct work *list, int most, struct db *db)
+/* What the first `most` of them will ask. Returns the one behind, or NULL. */
+static struct work *foresee_first(struct work *list, int most, struct db *db)
 {
-    int n = 0;
-    for (struct work *w = list; w != NULL && n < most; w = w->next, n++) {
-        if (w->foresee != NULL) {
-            w->foresee(w, db);
+    for (; list != NULL && most > 0; list = list->next, most--) {
+        if (list->foresee != NULL) {
+            list->foresee(list, db);
         }
     }
+    return list;
 }
 
 /* Rows that were changed, but for the counters of the shards that are held. */
@@ -370,15 +370,13 @@ static unsigned shards_of(const struct exec *exec, const struct work *list)
     return shards;
 }
 
-/* A batch begins with one round trip: its shards, and what its first works will ask. */
-static void foresee_beginning(struct writer *writer, unsigned shards, struct work *list)
+static void foresee_hold(struct writer *writer, unsigned shards)
 {
     for (int i = 0; shards >> i != 0; i++) {
         if ((shards >> i & 1) != 0 && writer->exec->options.foresee_hold != NULL) {
             writer->exec->options.foresee_hold(writer->db, i);
         }
     }
-    foresee_all(list, FORESEEN_AT_ONCE, writer->db);
 }
 
 static enum err hold(struct writer *writer, unsigned shards)
@@ -397,17 +395,18 @@ static enum err run_batch(struct writer *writer, struct work *list, struct work 
     const struct exec_options *options = &writer->exec->options;
     struct db *db = writer->db;
     struct work *last = NULL;
+    struct work *unforeseen = NULL;
     *culprit = NULL;
-    int ran = 0;
     enum err e = begin(writer);
     if (e == ERR_OK) {
         unsigned shards = shards_of(writer->exec, list);
-        foresee_beginning(writer, shards, list);
+        foresee_hold(writer, shards); /* one round trip with what the first works ask */
+        unforeseen = foresee_first(list, FORESEEN_AT_ONCE, db);
         e = hold(writer, shards);
     }
     for (struct work *w = list; w != NULL && e == ERR_OK && *culprit == NULL; w = w->next) {
-        if (ran++ % FORESEEN_AT_ONCE == 0 && w != list) {
-            foresee_all(w, FORESEEN_AT_ONCE, db);
+        if (w == unforeseen) {
+            unforeseen = foresee_first(w, FORESEEN_AT_ONCE, db);
         }
         last = w;
         if (!run_one(writer, w)) {
@@ -590,6 +589,7 @@ static void *writer_main(void *arg)
 {
     struct writer *writer = arg;
     struct exec *exec = writer->exec;
+    /* Who holds several shards for one work holds them shortly. */
     int64_t most = writer->is_apart ? 1 : exec->options.write_batch_max;
     struct work *list;
     while ((list = queue_take(&writer->works, most)) != NULL) {
@@ -681,7 +681,7 @@ static void run_shared(struct pool *pool, struct replica *replica, struct work *
     struct done done = {NULL, &done.first};
     enum err begun = pool_begin(pool, replica, db);
     if (begun == ERR_OK) {
-        foresee_all(list, SHARED_MAX, *db);
+        (void)foresee_first(list, SHARED_MAX, *db);
     }
     while (list != NULL) {
         struct work *work = list;

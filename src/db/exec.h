@@ -10,9 +10,9 @@
  *           database are dealt out to the writers, and where there is more than one shard another
  *           writer does what belongs to several or to nobody knows which, one by one. A batch begins
  *           with one round trip: the shards of its works, and what they have said ahead they will
- *           ask. What turns out to want a shard
- *           before one that it holds (ERR_DB_ORDER) is run again alone, holding all of them from its
- *           beginning: shards are held in their order, so that no two writers wait for each other
+ *           ask. What turns out to want a shard before one that it holds (ERR_DB_ORDER) is run again
+ *           alone, holding all of them from its beginning: shards are held in their order, so that no
+ *           two writers wait for each other
  *   pools   threads of their own with connections for reading, for what takes long: password
  *           hashes, searches, pages of catching up. A pool takes turns between the `turn`s of its
  *           works, so that nobody waits behind all that one client has queued
@@ -66,14 +66,13 @@ struct exec_options {
     struct db_queries queries;
     int64_t write_queue_max;
     int64_t write_batch_max;
-    int64_t
-        write_threads; /* one is started at least, and at most one a shard; the one apart besides */
+    int64_t write_threads; /* beside the one apart; at least one, at most one a shard */
     struct exec_pool_options pools[EXEC_POOL_COUNT];
     int64_t busy_timeout_ms;
     int64_t read_timeout_ms;
-    /* Holds a shard (store_hold_shard()): what a batch begins with; and says so ahead, which may
-     * be NULL. */
+    /* Holds a shard (store_hold_shard()): what a batch begins with. */
     enum err (*hold)(struct db *db, int shard);
+    /* Foresees that; NULL: it is not foreseen. */
     void (*foresee_hold)(struct db *db, int shard);
     /* How far a database has come; with replica_url only. */
     enum err (*position)(struct db *db, struct position *out, struct uuid *life);

@@ -123,7 +123,8 @@ static enum err run(struct db *db, const char *sql)
 
 static void say_nothing(void *context, const PGresult *result)
 {
-    (void)context, (void)result;
+    (void)context;
+    (void)result;
 }
 
 /* Where transactions begin and end. */
@@ -438,24 +439,6 @@ static const char *name_of(int query, char name[16])
     return name;
 }
 
-/* Queries share one set of parameters, of which each has only some in its text: those that are not
- * there get a type that no value has, and are NULL. */
-static void find_unused(const char *sql, struct statement *statement)
-{
-    statement->parameter_count = 0;
-    for (int i = 0; i < PARAMETERS_MAX; i++) {
-        statement->types[i] = POSTGRES_UNUSED;
-    }
-    for (const char *at = strchr(sql, '$'); at != NULL; at = strchr(at + 1, '$')) {
-        int number = atoi(at + 1);
-        if (number > 0 && number <= PARAMETERS_MAX) {
-            statement->types[number - 1] = 0;
-            statement->parameter_count =
-                number > statement->parameter_count ? number : statement->parameter_count;
-        }
-    }
-}
-
 /* Asks for the statement, and for the types that the server found for the other parameters. */
 static enum err send_prepare(struct db *db, int query, PGresult **described)
 {
@@ -498,7 +481,7 @@ static enum err postgres_prepare(struct db *db, int query)
     if (statement->is_prepared) {
         return ERR_OK;
     }
-    find_unused(db->texts[query], statement);
+    statement->parameter_count = postgres_parameters(db->texts[query], statement->types);
     enum err e = go_on(session);
     if (e == ERR_OK) {
         e = send_prepare(db, query, &result);
@@ -569,7 +552,9 @@ static enum err queue(struct db *db, int query, const struct db_val *args, size_
     char name[16];
     struct session *session = db->prepared;
     enum err e = go_on(session);
-    e = e == ERR_OK ? postgres_prepare(db, query) : e;
+    if (e == ERR_OK) {
+        e = postgres_prepare(db, query);
+    }
     if (e == ERR_OK) {
         e = bind_all(db, query, args, count, &p);
     }
@@ -613,8 +598,8 @@ static void postgres_foresee(struct db *db, int query, const struct db_val *args
     if (session->foreseen_count == FORESEEN_MAX) {
         forget_foreseen(session);
     }
-    if (queue(db, query, args, count, true) != ERR_OK) { /* it fails when it is asked */
-        return;
+    if (queue(db, query, args, count, true) != ERR_OK) {
+        return; /* it is asked when it is asked, and fails then */
     }
     struct foreseen *f = &session->foreseen[session->foreseen_count];
     *f = (struct foreseen){.query = query, .count = count};
@@ -867,7 +852,7 @@ static int64_t postgres_total_changes(struct db *db)
     return session->changes;
 }
 
-/* Before what is said in words; a transaction that has failed takes none. */
+/* Before what is said to libpq in words; a transaction that has failed takes none. */
 static enum err settle_all(struct db *db)
 {
     struct session *session = db->prepared;

@@ -31,6 +31,22 @@ static int64_t from_postgres_time(int64_t us)
     return us == INT64_MAX || us == INT64_MIN ? us : us + epoch_us;
 }
 
+int postgres_parameters(const char *sql, Oid types[PARAMETERS_MAX])
+{
+    int count = 0;
+    for (int i = 0; i < PARAMETERS_MAX; i++) {
+        types[i] = POSTGRES_UNUSED;
+    }
+    for (const char *at = strchr(sql, '$'); at != NULL; at = strchr(at + 1, '$')) {
+        int number = atoi(at + 1);
+        if (number > 0 && number <= PARAMETERS_MAX) {
+            types[number - 1] = 0;
+            count = number > count ? number : count;
+        }
+    }
+    return count;
+}
+
 static void bind_number(struct postgres_parameters *p, int i, int64_t n, Oid type)
 {
     char *to = (char *)&p->fixed[i];

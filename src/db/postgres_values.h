@@ -20,6 +20,10 @@ struct postgres_parameters {
     uint64_t fixed[PARAMETERS_MAX];
 };
 
+/* How many parameters the text has, up to the last one. Queries share one set of parameters, of which each
+ * has only some in its text: the `types` of those are 0, the others get a type that no value has, and are
+ * NULL. */
+int postgres_parameters(const char *sql, Oid types[PARAMETERS_MAX]);
 /* The i-th parameter, as the type that the server wants; `value` must live as long as `p`. False: it wants
  * another type than that of the value. */
 bool postgres_bind(struct postgres_parameters *p, int i, const struct db_val *value, Oid type);

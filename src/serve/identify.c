@@ -71,6 +71,9 @@ static bool is_one_word(struct str token)
 /* r->claims, if he shows a good access token. */
 static void read_claims(struct req *r)
 {
+    if (r->claims != NULL) {
+        return;
+    }
     struct jwt_claims *claims = ARENA_NEW(r->arena, struct jwt_claims);
     struct str token;
     (void)first_word(r->authorization, &token);
@@ -85,9 +88,7 @@ void identify_foresee(struct req *r)
         return;
     }
     r->is_foreseen = true;
-    if (r->claims == NULL) {
-        read_claims(r);
-    }
+    read_claims(r);
     if (r->claims != NULL) {
         store_session_foresee(r->call.db, r->claims->sid);
         foresee(r, r->claims->user_id);
@@ -290,9 +291,11 @@ static enum err identify_header(struct req *r)
     return ERR_OK;
 }
 
+/* For identify_was_recent(), which nobody asks where reads are done here. */
 static void note_recent(struct req *r)
 {
-    if (!r->is_unread && !uuid_is_zero(r->session.id)) {
+    bool is_read = !r->is_unread && !uuid_is_zero(r->session.id);
+    if (is_read && !exec_reads_here(r->app->exec)) {
         recent_note(&r->app->recent, r->session.id);
     }
 }

@@ -1,7 +1,8 @@
 /* The life of a request, from the HTTP thread that read it to the reply:
  *
  *   route, host, preflight, negotiation     HTTP thread
- *   identify, authorise, throttle, method   HTTP thread, in a read snapshot
+ *   identify, authorise, throttle, method   HTTP thread, in a read snapshot; or on a pool of reads, or
+ *                                           unread (may_write_unread())
  *   decode body and query                   the same
  *   READ   object, handler                  the same; the reply goes out at once, or after the
  *                                           writer has stored what r->confirm wants
@@ -552,9 +553,9 @@ static bool may_write_unread(struct req *r)
     if (route->db != ROUTE_WRITE || route->access != ACCESS_USER) {
         return false;
     }
-    return r->inner != NULL || (!exec_reads_here(r->app->exec) && route == r->route &&
-                                route->foresee != NULL && r->target == ERR_OK &&
-                                identify_was_recent(r) && has_good_body(r));
+    return r->inner != NULL ||
+           (!exec_reads_here(r->app->exec) && route == r->route && route->foresee != NULL &&
+            r->target == ERR_OK && identify_was_recent(r) && has_good_body(r));
 }
 
 static bool needs_database(struct req *r)

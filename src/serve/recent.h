@@ -1,4 +1,4 @@
-/* Sessions that the database has known to be good within the last minute. What one of them writes goes to
+/* Sessions that a database server has known to be good within the last minute. What one of them writes goes to
  * the writer at once, which looks itself; only how often somebody may ask is counted before. So nothing
  * of who may do what rests on it: a session that was revoked meanwhile can still use up its user's
  * requests, for that minute.
@@ -13,8 +13,8 @@
 enum { RECENT_SESSIONS = 4096, RECENT_S = 60 };
 
 struct recent {
-    atomic_uint_fast64_t
-        rows[RECENT_SESSIONS]; /* 32 bits of the id, the second of the steady clock */
+    /* 32 bits of the id, and the second of the steady clock. */
+    atomic_uint_fast64_t rows[RECENT_SESSIONS];
 };
 
 void recent_note(struct recent *recent, struct uuid session_id);

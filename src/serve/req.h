@@ -88,10 +88,10 @@ struct req {
     enum err kept_error;    /* what the client is told although what was written is kept */
     enum err target;        /* what is wrong with the path or the query */
     bool reads_surely;      /* nothing but the caller can keep it from its handler; it foresees */
-    bool is_foreseen;       /* identify_claims() has been called */
+    bool is_foreseen;       /* identify_foresee() has been called */
     const struct jwt_claims *claims; /* of the access token that was found good; else NULL */
-    bool is_unread;                  /* what the caller showed is good, but nobody has read his session yet */
-    bool to_writer;                  /* admitted, and the writer has still to run it */
+    bool is_unread; /* what the caller showed is good, but nobody has read his session yet */
+    bool to_writer; /* admitted, and the writer has still to run it */
     struct problems problems;
     struct str detail;        /* instead of the error's own text */
     struct str token_message; /* why a token is refused, for simplejwt's "messages" */

@@ -61,9 +61,9 @@ struct sent {
 
 static const struct sent *sent_list(struct db *db, size_t *count)
 {
-    const struct db_notes *notes = db_notes(db);
-    *count = notes->size / sizeof(struct sent);
-    return notes->first;
+    const struct buf *notes = db_notes(db);
+    *count = notes->n / sizeof(struct sent);
+    return (const struct sent *)notes->p;
 }
 
 static const struct sent *last_sent_in(struct db *db, struct uuid conversation_id)
@@ -95,9 +95,9 @@ static enum err count_sent(struct db *db)
     return store_tally_add(db, TALLY_MESSAGES, (int64_t)n);
 }
 
-static void note_sent(struct db *db, const struct message *m, const uint8_t *fingerprint)
+static enum err note_sent(struct db *db, const struct message *m, const uint8_t *fingerprint)
 {
-    struct db_notes *notes = db_notes(db);
+    struct buf *notes = db_notes(db);
     struct sent sent = {
         .conversation_id = m->conversation_id,
         .seq = m->seq,
@@ -110,13 +110,9 @@ static void note_sent(struct db *db, const struct message *m, const uint8_t *fin
     if (fingerprint != NULL) {
         memcpy(sent.fingerprint, fingerprint, sizeof(sent.fingerprint));
     }
-    if (notes->size + sizeof(sent) > notes->room) {
-        notes->room = notes->room == 0 ? 16 * sizeof(sent) : 2 * notes->room;
-        notes->first = mem_realloc(notes->first, notes->room);
-    }
-    memcpy((char *)notes->first + notes->size, &sent, sizeof(sent));
-    notes->size += sizeof(sent);
+    buf_add(notes, &sent, sizeof(sent));
     db_before_commit(db, count_sent);
+    return notes->failed ? ERR_INTERNAL : ERR_OK;
 }
 
 enum err store_message_sent_as(struct db *db, struct uuid sender_id, struct uuid client_id,
@@ -150,7 +146,7 @@ void store_message_foresee_add(struct db *db, struct uuid conversation_id, struc
     db_foresee(db, Q_MESSAGE_PLACE, ARGS(V_UUID(conversation_id), V_UUID(sender_id)));
 }
 
-static int64_t later(int64_t a, int64_t b)
+static int64_t greater(int64_t a, int64_t b)
 {
     return a > b ? a : b;
 }
@@ -165,10 +161,10 @@ static enum err find_place(struct db *db, int64_t now_us, struct message *m, boo
     *found = e == ERR_OK && db_next(&rows);
     if (*found) {
         const struct sent *before = last_sent_in(db, m->conversation_id);
-        int64_t before_us = later(db_int(&rows, 2), before != NULL ? before->sent_at : 0);
+        int64_t before_us = greater(db_int(&rows, 2), before != NULL ? before->sent_at : 0);
         bool set_back = before_us >= now_us && before_us - now_us <= CLOCK_SLACK_US;
-        m->seq = later(db_int(&rows, 0), before != NULL ? before->seq + 1 : 0);
-        m->rev = later(db_int(&rows, 1), before != NULL ? before->rev + 1 : 0);
+        m->seq = greater(db_int(&rows, 0), before != NULL ? before->seq + 1 : 0);
+        m->rev = greater(db_int(&rows, 1), before != NULL ? before->rev + 1 : 0);
         m->sent_at = set_back ? before_us + 1 : now_us;
         m->is_read = db_int(&rows, 3) <= 1; /* nobody else is there */
     }
@@ -218,10 +214,7 @@ enum err store_message_add(struct db *db, int64_t now_us, const uint8_t *fingerp
     if (e == ERR_OK) {
         e = log_message(db, m);
     }
-    if (e == ERR_OK) {
-        note_sent(db, m, fingerprint);
-    }
-    return e;
+    return e == ERR_OK ? note_sent(db, m, fingerprint) : e;
 }
 
 /* --- changing ----------------------------------------------------------------------------- */
