@@ -42,7 +42,7 @@ struct conf {
     int64_t mysql_port;
     int64_t read_threads;
     int64_t read_queue_max;
-    int64_t write_threads; /* 0: half as many as there are cores */
+    int64_t write_threads; /* 0: as the engine needs */
     const char *database_path; /* made of the URL, or of data_dir: the SQLite file; NULL: a server */
     const char *database_name; /* for people: that file, or the URL without its password */
     int64_t db_busy_timeout_ms;

@@ -84,7 +84,7 @@ const struct conf_setting conf_table[] = {
      .help = "Reads that may wait for them; more are answered 503"},
     {"WRITE_THREADS", CONF_DATA, NUMBER(write_threads, 0, 8), .initial = "0",
      .help = "Threads that write to a database server, with a connection each, beside the one for what "
-             "concerns several users or conversations; 0: one for every two cores. With SQLite one"},
+             "concerns several users or conversations; 0: on PostgreSQL one for every two cores, on MySQL and MariaDB 8. With SQLite one"},
     {"ASSETS_DIR", CONF_DATA, TEXT(assets_dir), .initial = "",
      .help = "Folder to read the pages' files from, for those who change them (./web); empty: they are "
              "inside the program"},

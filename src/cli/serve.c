@@ -133,11 +133,6 @@ static void committed(const struct position *stamps, void *context)
     bus_poke(app->bus);
 }
 
-static int64_t cores(void)
-{
-    return sysconf(_SC_NPROCESSORS_ONLN);
-}
-
 static enum err start_executor(struct cli *cli, struct app *app, struct str *problem)
 {
     const struct conf *conf = cli->conf;
@@ -147,7 +142,7 @@ static enum err start_executor(struct cli *cli, struct app *app, struct str *pro
         .queries = store_queries,
         .write_queue_max = conf->write_queue_max,
         .write_batch_max = conf->write_batch_max,
-        .write_threads = conf->write_threads > 0 ? conf->write_threads : (cores() + 1) / 2,
+        .write_threads = conf->write_threads,
         .pools = {[EXEC_HASHES] = {conf->slow_threads, conf->slow_queue_max, HASH_NICE},
                   [EXEC_READS] = {conf->read_threads, conf->read_queue_max, 0},
                   [EXEC_SEARCHES] = {conf->search_threads, conf->search_queue_max, 0},
@@ -279,9 +274,10 @@ static void fit_into_files(const struct conf *conf, struct capacity *capacity)
 
 static struct capacity find_capacity(const struct conf *conf)
 {
-    int64_t live = cores() < LIVE_THREADS_DEFAULT_MAX ? cores() : LIVE_THREADS_DEFAULT_MAX;
+    int64_t cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int64_t live = cores < LIVE_THREADS_DEFAULT_MAX ? cores : LIVE_THREADS_DEFAULT_MAX;
     struct capacity capacity = {
-        .http_threads = conf->http_threads > 0 ? conf->http_threads : cores(),
+        .http_threads = conf->http_threads > 0 ? conf->http_threads : cores,
         .live_threads = conf->live_threads > 0 ? conf->live_threads : live,
         .connections_max = conf->connections_max,
         .sockets_max = conf->sockets_max,

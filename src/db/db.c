@@ -209,6 +209,11 @@ bool db_is_embedded(const struct db *db)
     return db->driver->is_embedded;
 }
 
+bool db_foresees(const struct db *db)
+{
+    return db->driver->foresee != NULL;
+}
+
 void db_set_deadline(struct db *db, int64_t steady_us)
 {
     db->deadline_us = steady_us;

@@ -115,6 +115,8 @@ struct buf *db_notes(struct db *db);
 void db_before_commit(struct db *db, enum err (*finish)(struct db *db));
 /* Does it answer in this process, so that a read costs no waiting? */
 bool db_is_embedded(const struct db *db);
+/* Does what is foreseen cost no wait of its own (db_foresee())? */
+bool db_foresees(const struct db *db);
 /* Statements that run past this clock_steady_us() end with ERR_BUSY; 0: no limit. */
 void db_set_deadline(struct db *db, int64_t steady_us);
 

@@ -765,9 +765,15 @@ static enum err open_connection(struct exec *exec, bool read_only, struct db **d
     return db_open(exec->options.url, &options, db, a, problem);
 }
 
+/* Where a batch waits for a few round trips, few writers make large ones. Where each statement is waited
+ * for, as many as can work side by side. */
 static int writers_wanted(const struct exec *exec)
 {
     int64_t wanted = exec->options.write_threads;
+    if (wanted == 0) {
+        wanted = db_foresees(exec->writers[0].db) ? (sysconf(_SC_NPROCESSORS_ONLN) + 1) / 2
+                                                  : exec->shards;
+    }
     return wanted < 1 ? 1 : wanted < exec->shards ? (int)wanted : exec->shards;
 }
 

@@ -66,7 +66,7 @@ struct exec_options {
     struct db_queries queries;
     int64_t write_queue_max;
     int64_t write_batch_max;
-    int64_t write_threads; /* beside the one apart; at least one, at most one a shard */
+    int64_t write_threads; /* beside the one apart, at most one a shard; 0: as the engine needs */
     struct exec_pool_options pools[EXEC_POOL_COUNT];
     int64_t busy_timeout_ms;
     int64_t read_timeout_ms;
