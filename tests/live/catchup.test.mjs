@@ -195,7 +195,7 @@ describe('what has changed since', { concurrency: 4 }, () => {
         const { pinned, archived } = membership;
         const seen = { muted_until: membership.muted_until, pinned, archived };
         assert.deepEqual(seen, mine);
-        assert.doesNotMatch(JSON.stringify(other.frames), /2099/);
+        assert.doesNotMatch(JSON.stringify(other.frames), /2099-01-02/); // an id may have 2099
         for (const frame of of(other, 'membership')) assert.equal(frame.muted_until, null);
     });
 
