@@ -102,12 +102,14 @@ static enum err fail(struct db *db, const char *what)
 static enum err run(struct db *db, const char *sql)
 {
     MYSQL *mysql = db->handle;
-    int more = mysql_real_query(mysql, sql, strlen(sql));
-    while (more == 0) {
+    bool has_failed = mysql_real_query(mysql, sql, strlen(sql)) != 0; /* -1: it was not even sent */
+    int more = 0;
+    while (!has_failed && more == 0) {
         mysql_free_result(mysql_store_result(mysql));
-        more = mysql_next_result(mysql);
+        more = mysql_next_result(mysql); /* -1: there is none */
+        has_failed = more > 0;
     }
-    return more > 0 ? fail(db, sql) : ERR_OK;
+    return has_failed ? fail(db, sql) : ERR_OK;
 }
 
 /* The one number that is asked for; NULL is 0. */
